@@ -1,0 +1,37 @@
+//! [`Host`]: the parts that a node is read through.
+
+use std::sync::Arc;
+
+use crate::outcome::Discovery;
+use crate::sweep::Sweeper;
+use crate::time::Clock;
+
+/// The parts that a node is read through: one discovery per vendor, a clock, and a way to look
+/// over processes. Real ones come from the vendor crates and `gpu_host`, simulated ones whole
+/// from `gpu_sim`; a node does not know the difference, but says it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Host {
+    /// What came of looking for each vendor.
+    pub discoveries: Vec<Discovery>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Looks over the processes.
+    pub sweeper: Box<dyn Sweeper>,
+    /// The name of the simulated machine, when this is one and not hardware.
+    pub simulated: Option<String>,
+}
+
+impl Host {
+    /// A host of real parts.
+    #[must_use]
+    pub fn new(discoveries: Vec<Discovery>, clock: Arc<dyn Clock>, sweeper: Box<dyn Sweeper>) -> Self {
+        Self { discoveries, clock, sweeper, simulated: None }
+    }
+
+    /// The same host, marked as the simulated machine of that name.
+    #[must_use]
+    pub fn simulated(self, name: impl Into<String>) -> Self {
+        Self { simulated: Some(name.into()), ..self }
+    }
+}

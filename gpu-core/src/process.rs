@@ -1,0 +1,225 @@
+//! Processes: their identity, and what one of them shows on one unit.
+
+use core::fmt;
+
+use crate::absence::Absence;
+use crate::id::UnitId;
+use crate::measured::Measured;
+use crate::quantity::{Bytes, Permille};
+use crate::time::{BootId, BootTime};
+
+/// A process number. Says nothing without the namespace that it counts in, and is reused:
+/// identity is [`ProcessKey`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
+pub struct Pid(pub u32);
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// The pid namespace in which a [`Pid`] counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum PidView {
+    /// The machine's own namespace.
+    Host,
+    /// The namespace of the process that asked; others may be missing from the list.
+    Caller,
+    /// Not known: the number must not be looked up anywhere.
+    Unknown,
+}
+
+/// One process for its whole life: boot, number and start time together are never reused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ProcessKey {
+    /// The boot in which it runs.
+    pub boot: BootId,
+    /// Its number in the namespace of the `/proc` that was read.
+    pub pid: Pid,
+    /// When it started.
+    pub start: BootTime,
+}
+
+/// The name of a process as the kernel keeps it: at most 15 bytes, not always text.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ProcessName {
+    bytes: [u8; 15],
+    len: u8,
+}
+
+impl ProcessName {
+    /// The name in these bytes, cut at 15.
+    #[must_use]
+    pub fn new(name: &[u8]) -> Self {
+        let len = name.len().min(15);
+        let mut bytes = [0; 15];
+        bytes[..len].copy_from_slice(&name[..len]);
+        #[allow(clippy::cast_possible_truncation)] // at most 15
+        Self { bytes, len: len as u8 }
+    }
+
+    /// The bytes as the kernel wrote them.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+/// Prints with control characters and broken text escaped: a process chooses its own name.
+impl fmt::Display for ProcessName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in String::from_utf8_lossy(self.as_bytes()).chars() {
+            if c.is_control() {
+                write!(f, "{}", c.escape_default())?;
+            } else {
+                fmt::Write::write_char(f, c)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ProcessName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), f)
+    }
+}
+
+crate::text::serialize_as_text!(ProcessName);
+
+/// What a process does on a GPU, as a set.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ProcessKinds(u8);
+
+impl ProcessKinds {
+    /// The driver does not tell.
+    pub const NONE: Self = Self(0);
+    /// Computes (has a compute context or queue).
+    pub const COMPUTE: Self = Self(1);
+    /// Draws (has a graphics context).
+    pub const GRAPHICS: Self = Self(2);
+    /// Computes through an MPS server.
+    pub const MPS_CLIENT: Self = Self(4);
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// True when every kind in `other` is in this set.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl fmt::Display for ProcessKinds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [(Self::COMPUTE, "compute"), (Self::GRAPHICS, "graphics"), (Self::MPS_CLIENT, "mps")];
+        let mut separator = "";
+        for (kind, name) in names {
+            if self.contains(kind) {
+                write!(f, "{separator}{name}")?;
+                separator = "+";
+            }
+        }
+        if separator.is_empty() { f.write_str("unknown") } else { Ok(()) }
+    }
+}
+
+impl fmt::Debug for ProcessKinds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+crate::text::serialize_as_text!(ProcessKinds);
+
+/// What one process shows on one unit at one time. A process on several units has several.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct ProcessReading {
+    /// The unit that it runs on: the smallest that the driver names.
+    pub unit: UnitId,
+    /// Its number.
+    pub pid: Pid,
+    /// The namespace in which the number counts.
+    pub pid_view: PidView,
+    /// When it started, from `/proc`: with boot and pid, its identity.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub start: Result<BootTime, Absence>,
+    /// Its name, from `/proc`.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub name: Result<ProcessName, Absence>,
+    /// What it does there.
+    pub kinds: ProcessKinds,
+    /// Device memory that the driver charges to it on this unit. Managed memory is in the
+    /// device's used memory and in nobody's here.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub memory: Result<Measured<Bytes>, Absence>,
+    /// Part of the time in which its kernels ran, by the driver's estimate.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub busy: Result<Measured<Permille>, Absence>,
+    /// Part of the time in which it read or wrote device memory, by the driver's estimate.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub memory_busy: Result<Measured<Permille>, Absence>,
+    /// Part of the time in which it encoded video.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub encoder_busy: Result<Measured<Permille>, Absence>,
+    /// Part of the time in which it decoded video.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub decoder_busy: Result<Measured<Permille>, Absence>,
+}
+
+impl ProcessReading {
+    /// A process of which only number and unit are known; the rest is absent for that reason.
+    #[must_use]
+    pub const fn new(unit: UnitId, pid: Pid, pid_view: PidView, absence: Absence) -> Self {
+        Self {
+            unit,
+            pid,
+            pid_view,
+            start: Err(Absence::NotYet),
+            name: Err(Absence::NotYet),
+            kinds: ProcessKinds::NONE,
+            memory: Err(absence),
+            busy: Err(absence),
+            memory_busy: Err(absence),
+            encoder_busy: Err(absence),
+            decoder_busy: Err(absence),
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+fn serialize_fact<T: serde::Serialize, S: serde::Serializer>(
+    fact: &Result<T, Absence>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    use serde::Serialize;
+    match fact {
+        Ok(value) => value.serialize(serializer),
+        Err(absence) => absence.serialize(serializer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_cannot_break_a_line() {
+        assert_eq!(ProcessName::new(b"a\nb\x1b[31m").to_string(), "a\\nb\\u{1b}[31m");
+        assert_eq!(ProcessName::new(b"\xff\xfe").to_string(), "\u{fffd}\u{fffd}");
+        assert_eq!(ProcessName::new(b"0123456789abcdefgh").as_bytes(), b"0123456789abcde");
+    }
+}

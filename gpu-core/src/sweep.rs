@@ -1,0 +1,93 @@
+//! [`Sweep`]: what one pass over the machine's processes found, and the [`Sweeper`] that makes it.
+
+use core::fmt;
+
+use crate::error::Error;
+use crate::node_file::DeviceNumber;
+use crate::process::{Pid, ProcessKey, ProcessName};
+
+/// What a pass over the machine's processes shall look for.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct SweepRequest<'a> {
+    /// Find every process that holds one of these device files open. Costs a walk over all
+    /// descriptors of all processes; none is made when this is empty.
+    pub holders_of: &'a [DeviceNumber],
+    /// Describe these processes, which the drivers named, whether they hold such a file or not.
+    pub pids: &'a [Pid],
+}
+
+impl<'a> SweepRequest<'a> {
+    /// A request for the processes that hold these files, and for those with these numbers.
+    #[must_use]
+    pub const fn new(holders_of: &'a [DeviceNumber], pids: &'a [Pid]) -> Self {
+        Self { holders_of, pids }
+    }
+}
+
+/// One process that a sweep saw.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct SweptProcess {
+    /// Its identity.
+    pub key: ProcessKey,
+    /// Its name.
+    pub name: ProcessName,
+    /// The device files of the request that it holds open, each once, in order.
+    pub holds: Vec<DeviceNumber>,
+}
+
+impl SweptProcess {
+    /// A process that holds none of the files asked for.
+    #[must_use]
+    pub const fn new(key: ProcessKey, name: ProcessName) -> Self {
+        Self { key, name, holds: Vec::new() }
+    }
+}
+
+/// What one pass over the machine's processes found. The caller's, and reused.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Sweep {
+    /// The processes, ordered by pid.
+    pub processes: Vec<SweptProcess>,
+    /// Processes that exist and could not be looked into (another user's, hidden by `hidepid`).
+    pub unreadable: u32,
+}
+
+impl Sweep {
+    /// A sweep of nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { processes: Vec::new(), unreadable: 0 }
+    }
+
+    /// Forgets everything, keeps the room.
+    pub fn clear(&mut self) {
+        self.processes.clear();
+        self.unreadable = 0;
+    }
+
+    /// The process of that number, if the sweep saw it.
+    #[must_use]
+    pub fn process(&self, pid: Pid) -> Option<&SweptProcess> {
+        let at = self.processes.binary_search_by_key(&pid, |process| process.key.pid).ok()?;
+        self.processes.get(at)
+    }
+}
+
+/// Looks over the machine's processes. `gpu_host::ProcSweeper` reads `/proc`; `gpu_sim`'s
+/// sweeps a simulated machine.
+///
+/// *Implementers:* a process that ends while it is looked at is left out and is no error;
+/// processes come out ordered by pid, each once.
+pub trait Sweeper: Send + Sync + fmt::Debug {
+    /// Fills `sweep` (cleared first) with what `request` asks for.
+    ///
+    /// # Errors
+    /// When the process list itself cannot be read; single processes that cannot are counted in
+    /// [`Sweep::unreadable`].
+    fn sweep_into(&self, request: &SweepRequest<'_>, sweep: &mut Sweep) -> Result<(), Error>;
+}
