@@ -1,0 +1,85 @@
+//! [`Fault`]: what is broken on a simulated machine.
+
+use gpu_core::{BootTime, Nanoseconds};
+use serde::{Deserialize, Serialize};
+
+/// Something that is broken, or unusual, on a simulated machine.
+///
+/// Not every fault shows in every form: a return code is a matter of the C library, a file of
+/// the tree.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Fault {
+    /// The vendor's kernel driver is not loaded.
+    DriverAbsent {
+        /// `nvidia`, `amdgpu`, `i915` or `xe`.
+        driver: String,
+    },
+    /// The GPU falls off the bus at a time.
+    DeviceLost {
+        /// Position in `gpus`.
+        gpu: usize,
+        /// From when on.
+        at: BootTime,
+    },
+    /// The caller is not privileged: NVML refuses memory and processes on the parent of MIG
+    /// devices and lists of GPU instances, while MIG handles answer.
+    Unprivileged,
+    /// One library function answers with this code, on one GPU or all.
+    ReturnCode {
+        /// Name of the function, such as `nvmlDeviceGetPowerUsage`; `*` for all but init.
+        function: String,
+        /// The vendor's code; unknown ones too.
+        code: u32,
+        /// Position in `gpus`; `None` for all.
+        #[serde(default)]
+        gpu: Option<usize>,
+    },
+    /// One library function, or all (`*`), takes this long.
+    Latency {
+        /// Name of the function, or `*`.
+        function: String,
+        /// How long each call takes.
+        time: Nanoseconds,
+    },
+    /// Every string that the library fills lacks its terminator.
+    UnterminatedStrings,
+    /// Every list grows by one between asking for its length and filling it.
+    GrowingLists,
+    /// The energy counter starts again at 0 at a time.
+    CounterReset {
+        /// Position in `gpus`.
+        gpu: usize,
+        /// When.
+        at: BootTime,
+    },
+    /// A file of the tree holds this instead of its content.
+    FileContent {
+        /// Path below the tree's root.
+        path: String,
+        /// What it holds.
+        content: Vec<u8>,
+    },
+    /// A file or directory of the tree is missing.
+    FileMissing {
+        /// Path below the tree's root.
+        path: String,
+    },
+    /// A file of the tree is a directory, so that reading it fails.
+    FileUnreadable {
+        /// Path below the tree's root.
+        path: String,
+    },
+    /// NVML's list of processes uses the struct size that drivers 535.43 to 535.86 had.
+    OldProcessStride,
+    /// Pids in NVML's lists count in a namespace shifted by this much, as in a container.
+    PidsShifted {
+        /// Added to every pid.
+        by: u32,
+    },
+    /// Process utilisation has one row a pid, late and in no order, with garbage rows among them.
+    GarbageUtilisation,
+    /// The management library's indexes run against PCI order, as after a reset.
+    IndexesPermuted,
+}
