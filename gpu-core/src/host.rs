@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::outcome::Discovery;
+use crate::process::PidView;
 use crate::sweep::Sweeper;
 use crate::time::Clock;
 
@@ -18,15 +19,23 @@ pub struct Host {
     pub clock: Arc<dyn Clock>,
     /// Looks over the processes.
     pub sweeper: Box<dyn Sweeper>,
+    /// The namespace in which the sweeper's process numbers count.
+    pub pids: PidView,
     /// The name of the simulated machine, when this is one and not hardware.
     pub simulated: Option<String>,
 }
 
 impl Host {
-    /// A host of real parts.
+    /// A host of real parts, whose sweeper counts processes as the machine itself does.
     #[must_use]
     pub fn new(discoveries: Vec<Discovery>, clock: Arc<dyn Clock>, sweeper: Box<dyn Sweeper>) -> Self {
-        Self { discoveries, clock, sweeper, simulated: None }
+        Self { discoveries, clock, sweeper, pids: PidView::Host, simulated: None }
+    }
+
+    /// The same host with a sweeper whose process numbers count in another namespace.
+    #[must_use]
+    pub fn pids(self, pids: PidView) -> Self {
+        Self { pids, ..self }
     }
 
     /// The same host, marked as the simulated machine of that name.

@@ -103,7 +103,7 @@ impl Inventory {
         })
     }
 
-    /// The paths between two devices, fastest kind first.
+    /// The paths between two devices, in the order of the list.
     pub fn links_between(&self, one: DeviceId, other: DeviceId) -> impl Iterator<Item = &Link> {
         self.links.iter().filter(move |link| link.joins(one, other))
     }
