@@ -1,1 +1,73 @@
-//! Under construction.
+//! What GPUs a machine has, how they are cut, who is on them, and what each part shows:
+//! NVIDIA, AMD and Intel in one call, from one binary that starts on every machine.
+//!
+//! ```
+//! use gpu_accounting::Node;
+//!
+//! # let node = Node::builder().machine(gpu_sim::Machine::preset("mixed")?).build();
+//! # #[cfg(any())]
+//! let node = Node::discover(); // no GPU, no driver, no library: an outcome, not an error
+//! for device in node.inventory().devices() {
+//!     println!("{}  {}  {}", device.name, device.memory_total, device.pci);
+//!     for part in device.partitions() {
+//!         println!("  {}  {}", part.profile, part.memory_total);
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A value is there, or says why not:
+//!
+//! ```
+//! use gpu_accounting::{Absence, Node};
+//!
+//! # let node = Node::builder().machine(gpu_sim::Machine::preset("mixed")?).build();
+//! # #[cfg(any())]
+//! let node = Node::discover();
+//! let sample = node.sample();
+//! for device in node.inventory().devices() {
+//!     match sample.reading(device.id).power {
+//!         Ok(power) => println!("{}: {power}", device.name),
+//!         Err(Absence::NotPermitted { needs }) => println!("{}: ask for {needs}", device.name),
+//!         Err(absence) => println!("{}: {absence}", device.name),
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Test your own tool on a machine that you do not have:
+//!
+//! ```
+//! use gpu_accounting::Node;
+//!
+//! let node = Node::builder().machine(gpu_sim::Machine::preset("mi300x-8-cpx")?).build();
+//! assert_eq!(node.inventory().devices.len(), 8);
+//! assert_eq!(node.simulated(), Some("mi300x-8-cpx"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is here
+//! - [`Node`]: one machine; [`NodeBuilder`] says what it is read through.
+//! - Everything else is the model, from [`gpu_core`].
+//!
+//! # Features
+//! `nvidia`, `amd`, `intel` (all on): the vendors. Each needs nothing at build time, and at run
+//! time only what it finds. `serde`: see [`gpu_core`].
+//!
+//! # What it never does
+//! It starts no process or thread, prints nothing, reads no environment variable, wakes no GPU
+//! that sleeps, and changes no setting.
+
+#![forbid(unsafe_code)]
+
+mod builder;
+mod join;
+mod node;
+mod system;
+mod unmanaged;
+
+pub use builder::NodeBuilder;
+pub use gpu_core;
+#[doc(no_inline)]
+pub use gpu_core::*;
+pub use node::{Node, VendorOutcome};

@@ -1,1 +1,32 @@
-//! Under construction.
+//! The machine's side of the `gpu-accounting` family: the one door to the operating system.
+//!
+//! | module | what it reads |
+//! |---|---|
+//! | [`Roots`] | nothing: it says where the trees lie |
+//! | [`mod@file`] | small kernel files: one open, one read, one close |
+//! | [`pci`] | functions on the PCI bus, and where two of them meet |
+//! | [`drm`] | cards and render nodes, with their device numbers |
+//! | [`hwmon`] | sensor chips of a device |
+//! | [`boot`], [`SystemClock`] | which boot, and what time |
+//! | [`stat`], [`ProcSweeper`] | processes: name, start time, device files held open |
+//! | [`pid_namespace`] | whether a `/proc` counts as the machine itself does |
+//!
+//! Parsers take text, readers take a root; nothing below [`Roots::default`] knows `/sys` or
+//! `/proc`. Nothing is cached, nothing is written, nothing is woken.
+
+#![forbid(unsafe_code)]
+
+pub mod boot;
+mod clock;
+pub mod drm;
+pub mod file;
+pub mod hwmon;
+pub mod pci;
+pub mod pid_namespace;
+mod roots;
+pub mod stat;
+mod sweeper;
+
+pub use clock::SystemClock;
+pub use roots::Roots;
+pub use sweeper::ProcSweeper;

@@ -1,0 +1,57 @@
+//! Everything that one report shows, taken at one time.
+
+use gpu_accounting::{Inventory, Node, ProcessReading, Sample, VendorOutcome};
+use gpu_sim::Machine;
+
+use crate::args::Args;
+
+pub struct Snapshot {
+    /// The name of the simulated machine, when it is one.
+    pub simulated: Option<String>,
+    pub outcomes: Vec<VendorOutcome>,
+    pub inventory: Inventory,
+    pub sample: Sample,
+    pub processes: Vec<ProcessReading>,
+}
+
+impl Snapshot {
+    /// Reads the machine that the command line names.
+    pub fn take(args: &Args) -> Result<Self, Box<dyn std::error::Error>> {
+        let mut builder = Node::builder();
+        if !args.vendors.is_empty() {
+            builder = builder.only(args.vendors.iter().copied());
+        }
+        if let Some(name) = &args.sim {
+            return Ok(Self::of(&builder.machine(Machine::load(name)?).build(), None));
+        }
+        let mut simulated = None;
+        if let Some(root) = &args.sysfs_root {
+            simulated = simulated.or(gpu_sim::tree::machine_of(root));
+            builder = builder.sysfs_root(root);
+        }
+        if let Some(root) = &args.proc_root {
+            simulated = simulated.or(gpu_sim::tree::machine_of(root));
+            builder = builder.proc_root(root);
+        }
+        if let Some(library) = &args.nvml {
+            simulated = simulated.or(gpu_sim::library::machine_of(library));
+            builder = builder.nvml(library);
+        }
+        Ok(Self::of(&builder.build(), simulated))
+    }
+
+    /// Reads the simulated machine of that name.
+    pub fn of_preset(name: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        Ok(Self::of(&Node::builder().machine(Machine::preset(name)?).build(), None))
+    }
+
+    fn of(node: &Node, simulated: Option<String>) -> Self {
+        Self {
+            simulated: node.simulated().map(str::to_owned).or(simulated),
+            outcomes: node.outcomes().to_vec(),
+            inventory: node.inventory(),
+            sample: node.sample(),
+            processes: node.processes(),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Small kernel files: one open, one read, one close.
+
+use std::fs::File;
+use std::io::{ErrorKind as IoKind, Read};
+use std::path::{Path, PathBuf};
+
+use gpu_core::{Absence, Error, ErrorKind, Need};
+
+/// What fits into the first read: sysfs attributes are at most one page.
+const PAGE: usize = 4096;
+
+/// Largest text file that is read whole. Nothing that a kernel writes for us is near it.
+const LARGEST: usize = 1 << 20;
+
+/// The text of a small file, without trailing NULs and white space.
+///
+/// # Errors
+/// `NotFound`, `NotPermitted`, `DeviceLost` (the device behind the file is gone), `Malformed`
+/// (not UTF-8, or over 1 MiB), or `Io`; each with the path.
+pub fn read_text(path: &Path) -> Result<String, Error> {
+    let mut file = File::open(path).map_err(|error| at_path(path, error))?;
+    let mut page = [0_u8; PAGE];
+    let count = file.read(&mut page).map_err(|error| at_path(path, error))?;
+    let mut bytes = page[..count].to_vec();
+    if count == PAGE {
+        let limit = (LARGEST - PAGE + 1) as u64;
+        file.take(limit).read_to_end(&mut bytes).map_err(|error| at_path(path, error))?;
+        if bytes.len() > LARGEST {
+            return Err(malformed(path, "larger than 1 MiB"));
+        }
+    }
+    bytes.truncate(trimmed(&bytes).len());
+    String::from_utf8(bytes).map_err(|_| malformed(path, "not UTF-8"))
+}
+
+/// The text of a small file, or `None` when there is no such file.
+///
+/// # Errors
+/// As [`read_text`], but for `NotFound`.
+pub fn read_optional(path: &Path) -> Result<Option<String>, Error> {
+    match read_text(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The number in a small file: decimal, or hexadecimal after `0x`.
+///
+/// # Errors
+/// As [`read_text`], and `Malformed` when it holds no number that fits.
+pub fn read_u64(path: &Path) -> Result<u64, Error> {
+    let text = read_text(path)?;
+    parse_u64(text.as_bytes()).ok_or_else(|| malformed(path, &format!("not a number: {:?}", short(&text))))
+}
+
+/// The names in a directory, sorted; at most 65,536 of them.
+///
+/// # Errors
+/// As [`read_text`] when the directory cannot be listed. Names that are not UTF-8 are left out:
+/// the kernel makes none.
+pub fn list(path: &Path) -> Result<Vec<String>, Error> {
+    let entries = std::fs::read_dir(path).map_err(|error| at_path(path, error))?;
+    let mut names = Vec::new();
+    for entry in entries.take(1 << 16) {
+        let entry = entry.map_err(|error| at_path(path, error))?;
+        if let Ok(name) = entry.file_name().into_string() {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// The last part of what a symbolic link names, such as the driver behind `…/driver`.
+///
+/// # Errors
+/// As [`read_text`]; `Malformed` when the link names nothing.
+pub fn link_name(path: &Path) -> Result<String, Error> {
+    let target = std::fs::read_link(path).map_err(|error| at_path(path, error))?;
+    let name = target.file_name().and_then(|name| name.to_str());
+    name.map(str::to_owned).ok_or_else(|| malformed(path, "a link to nothing"))
+}
+
+/// The error of the operating system about `path`, by its meaning.
+#[must_use]
+pub fn at_path(path: &Path, error: std::io::Error) -> Error {
+    let kind = match error.kind() {
+        IoKind::NotFound | IoKind::NotADirectory => ErrorKind::NotFound,
+        IoKind::PermissionDenied => ErrorKind::NotPermitted,
+        IoKind::TimedOut => ErrorKind::TimedOut,
+        _ if is_gone(&error) => ErrorKind::DeviceLost,
+        _ => ErrorKind::Io,
+    };
+    Error::caused(kind, path.display().to_string(), error)
+}
+
+/// The error about a file that does not hold what it should.
+#[must_use]
+pub fn malformed(path: &Path, what: &str) -> Error {
+    Error::new(ErrorKind::Malformed, path.display().to_string(), what)
+}
+
+/// ENODEV and ENXIO: what a driver answers for hardware that is no longer there.
+fn is_gone(error: &std::io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(19 | 6))
+}
+
+/// Without the NULs and white space at the end: some drivers pad their files to a page with NULs.
+fn trimmed(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|b| *b != 0 && !b.is_ascii_whitespace()).map_or(0, |at| at + 1);
+    &bytes[..end]
+}
+
+/// At most 40 characters of a text, for an error.
+fn short(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+/// A decimal number, or a hexadecimal one after `0x`, with nothing but white space around it.
+#[must_use]
+pub fn parse_u64(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(trimmed(text)).ok()?.trim_start();
+    let (digits, radix) = match text.strip_prefix("0x") {
+        Some(digits) => (digits, 16),
+        None => (text, 10),
+    };
+    // `from_str_radix` takes a leading '+', which no kernel writes.
+    if digits.starts_with('+') { None } else { u64::from_str_radix(digits, radix).ok() }
+}
+
+/// A file that is read at every sample: its path, and the name that absences give it.
+///
+/// Reading it takes three system calls and allocates nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attribute {
+    path: PathBuf,
+    name: &'static str,
+}
+
+impl Attribute {
+    /// The file at `path`, called `name` in absences.
+    #[must_use]
+    pub fn new(path: PathBuf, name: &'static str) -> Self {
+        Self { path, name }
+    }
+
+    /// Where the file is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What absences call it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// True when there is such a file now.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// The number in the file.
+    ///
+    /// # Errors
+    /// Why it cannot be read: see [`Attribute::with_bytes`].
+    pub fn read_u64(&self) -> Result<u64, Absence> {
+        self.with_bytes(parse_u64)
+    }
+
+    /// The number in the file, which may be negative.
+    ///
+    /// # Errors
+    /// Why it cannot be read: see [`Attribute::with_bytes`].
+    pub fn read_i64(&self) -> Result<i64, Absence> {
+        self.with_bytes(|bytes| {
+            let text = std::str::from_utf8(trimmed(bytes)).ok()?.trim_start();
+            if text.starts_with('+') { None } else { text.parse().ok() }
+        })
+    }
+
+    /// What `parse` makes of the file's first page.
+    ///
+    /// # Errors
+    /// `NotSupported` when there is no such file, the driver says that it has no value
+    /// (EOPNOTSUPP, ENODATA, EINVAL); `NotPermitted`; `Lost` (ENODEV, ENXIO); `TimedOut`;
+    /// `Failed` with the error number, or without one when `parse` refuses the content.
+    pub fn with_bytes<T>(&self, parse: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, Absence> {
+        let mut page = [0_u8; PAGE];
+        let read = File::open(&self.path).and_then(|mut file| file.read(&mut page));
+        match read {
+            Ok(count) => parse(trimmed(&page[..count])).ok_or(Absence::Failed { at: self.name, code: None }),
+            Err(error) => Err(self.absence(&error)),
+        }
+    }
+
+    /// The absence that an error of the operating system is.
+    fn absence(&self, error: &std::io::Error) -> Absence {
+        // EINVAL 22, ENODATA 61, EOPNOTSUPP 95: the driver has the file and no value for it.
+        match (error.kind(), error.raw_os_error()) {
+            (IoKind::NotFound | IoKind::NotADirectory, _) | (_, Some(22 | 61 | 95)) => {
+                Absence::NotSupported { why: self.name }
+            }
+            (IoKind::PermissionDenied, _) => Absence::NotPermitted { needs: Need::Access(self.name) },
+            (IoKind::TimedOut, _) => Absence::TimedOut,
+            _ if is_gone(error) => Absence::Lost,
+            (_, code) => Absence::Failed { at: self.name, code },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_the_kernel_writes_them() {
+        for (text, number) in [
+            ("0x1002\n", Some(0x1002)),
+            (" 42 \n\0\0\0", Some(42)),
+            ("0\n", Some(0)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("-1", None),
+            ("+1", None),
+            ("", None),
+            ("0x", None),
+            ("1 2", None),
+            ("12abc", None),
+        ] {
+            assert_eq!(parse_u64(text.as_bytes()), number, "{text:?}");
+        }
+        assert_eq!(parse_u64(b"\xff\xfe"), None);
+    }
+}

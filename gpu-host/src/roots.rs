@@ -1,0 +1,54 @@
+//! [`Roots`]: where the machine's trees lie.
+
+use std::path::{Path, PathBuf};
+
+/// Where the machine's trees lie: the one place that knows the usual ones.
+///
+/// An agent in a container names the host's (`/host/sys`), a test names a folder.
+///
+/// ```
+/// let roots = gpu_host::Roots::default().sysfs("/host/sys");
+/// assert_eq!(roots.sysfs.to_str(), Some("/host/sys"));
+/// assert_eq!(roots.proc.to_str(), Some("/proc"));
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Roots {
+    /// The kernel's device tree, usually `/sys`.
+    pub sysfs: PathBuf,
+    /// Processes and driver facts, usually `/proc`.
+    pub proc: PathBuf,
+}
+
+impl Default for Roots {
+    /// The machine's own trees.
+    fn default() -> Self {
+        Self { sysfs: PathBuf::from("/sys"), proc: PathBuf::from("/proc") }
+    }
+}
+
+impl Roots {
+    /// The same roots with the device tree elsewhere.
+    #[must_use]
+    pub fn sysfs(self, root: impl Into<PathBuf>) -> Self {
+        Self { sysfs: root.into(), ..self }
+    }
+
+    /// The same roots with processes elsewhere.
+    #[must_use]
+    pub fn proc(self, root: impl Into<PathBuf>) -> Self {
+        Self { proc: root.into(), ..self }
+    }
+
+    /// True when the device tree is the machine's own, mounted where it always is.
+    #[must_use]
+    pub fn sysfs_is_usual(&self) -> bool {
+        self.sysfs == Path::new("/sys")
+    }
+
+    /// True when `/proc` is the machine's own, mounted where it always is.
+    #[must_use]
+    pub fn proc_is_usual(&self) -> bool {
+        self.proc == Path::new("/proc")
+    }
+}

@@ -1,0 +1,99 @@
+//! [`NodeBuilder`]: what a node is read through.
+
+use std::path::PathBuf;
+
+use gpu_core::{Backend, Discovery, Host, Outcome, Vendor};
+
+use crate::node::Node;
+use crate::system::System;
+
+/// Says what a [`Node`] is read through. Everything has a default: the machine as it is.
+///
+/// No environment variable is read.
+///
+/// ```
+/// use gpu_accounting::{Node, Vendor};
+/// let node = Node::builder()
+///     .sysfs_root("/host/sys") // an agent in a container, with the host's /sys mounted there
+///     .proc_root("/host/proc")
+///     .without(Vendor::INTEL)
+///     .build();
+/// assert!(node.outcomes().iter().all(|of| of.vendor != Vendor::INTEL || of.outcome.kind() == "disabled"));
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct NodeBuilder {
+    system: System,
+    host: Option<Host>,
+    disabled: Vec<Vendor>,
+    only: Option<Vec<Vendor>>,
+    backends: Vec<Box<dyn Backend>>,
+}
+
+impl NodeBuilder {
+    /// Reads the kernel's device tree under this directory instead of `/sys`.
+    pub fn sysfs_root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.system.sysfs_root = Some(root.into());
+        self
+    }
+
+    /// Reads processes and driver facts under this directory instead of `/proc`.
+    pub fn proc_root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.system.proc_root = Some(root.into());
+        self
+    }
+
+    /// Loads NVIDIA's library from this file alone, instead of looking in the usual places.
+    pub fn nvml(mut self, library: impl Into<PathBuf>) -> Self {
+        self.system.nvml = Some(library.into());
+        self
+    }
+
+    /// Does not look for this vendor's GPUs.
+    pub fn without(mut self, vendor: Vendor) -> Self {
+        self.disabled.push(vendor);
+        self
+    }
+
+    /// Looks for these vendors' GPUs and for no others. Several calls add up.
+    pub fn only(mut self, vendors: impl IntoIterator<Item = Vendor>) -> Self {
+        self.only.get_or_insert_default().extend(vendors);
+        self
+    }
+
+    /// Reads this machine instead of the one that the program runs on: a simulated one
+    /// (`gpu_sim::Machine`), or parts put together by hand. Roots and libraries set here are not
+    /// used then.
+    pub fn machine(mut self, machine: impl Into<Host>) -> Self {
+        self.host = Some(machine.into());
+        self
+    }
+
+    /// Reads devices through this backend too: a vendor that this crate does not know, or a
+    /// decorated one. Use [`without`](Self::without) to replace a built-in backend.
+    pub fn backend(mut self, backend: impl Backend + 'static) -> Self {
+        self.backends.push(Box::new(backend));
+        self
+    }
+
+    /// Looks for the vendors' GPUs. Never fails: what came of it is in [`Node::outcomes`].
+    #[must_use]
+    pub fn build(self) -> Node {
+        let Self { system, host, disabled, only, backends } = self;
+        let wanted = |vendor: Vendor| {
+            !disabled.contains(&vendor) && only.as_ref().is_none_or(|only| only.contains(&vendor))
+        };
+        let (mut host, sysfs) = match host {
+            Some(host) => (host, None),
+            None => {
+                let (host, sysfs) = system.host(wanted);
+                (host, Some(sysfs))
+            }
+        };
+        for discovery in host.discoveries.iter_mut().filter(|of| !wanted(of.vendor)) {
+            *discovery = Discovery::without(discovery.vendor, Outcome::Disabled);
+        }
+        host.discoveries.extend(backends.into_iter().map(Discovery::available));
+        Node::new(host, sysfs)
+    }
+}

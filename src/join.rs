@@ -1,0 +1,97 @@
+//! Joins what drivers say of processes with what `/proc` says.
+
+use gpu_core::{
+    Absence, DeviceNumber, Inventory, Need, Pid, PidView, ProcessReading, Sweep, SweepRequest, SweptProcess,
+    Sweeper, UnitId,
+};
+
+/// Room that one sample after the other uses.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pids: Vec<Pid>,
+    sweep: Sweep,
+}
+
+/// Fills in names and start times of the processes whose numbers mean the same in the sweeper's
+/// namespace; the others get the reason.
+pub(crate) fn identify(
+    sweeper: &dyn Sweeper,
+    swept_as: PidView,
+    scratch: &mut Scratch,
+    processes: &mut [ProcessReading],
+) {
+    let Scratch { pids, sweep } = scratch;
+    pids.clear();
+    pids.extend(processes.iter().filter(|p| p.pid_view == swept_as).map(|p| p.pid));
+    pids.sort_unstable();
+    pids.dedup();
+    let swept = sweeper.sweep_into(&SweepRequest::new(&[], pids), sweep);
+    for process in processes {
+        let found = if process.pid_view != swept_as {
+            Err(Absence::NotPermitted { needs: Need::HostPids })
+        } else if swept.is_err() {
+            Err(Absence::Failed { at: "the process list", code: None })
+        } else {
+            // It ended since the driver named it, or it may not be looked at.
+            sweep.process(process.pid).ok_or(Absence::Lost)
+        };
+        process.start = found.map(|process| process.key.start);
+        process.name = found.map(|process| process.name);
+    }
+}
+
+/// The device files of an inventory, each with the smallest unit that it opens, by number.
+pub(crate) fn holders(inventory: &Inventory) -> Vec<(DeviceNumber, UnitId)> {
+    let mut holders = Vec::new();
+    for device in &inventory.devices {
+        let parts = device.all_partitions().map(|part| (UnitId::from(part.id), &part.nodes));
+        for (unit, nodes) in std::iter::once((UnitId::from(device.id), &device.nodes)).chain(parts) {
+            holders.extend(nodes.iter().filter_map(|node| Some((node.number?, unit))));
+        }
+    }
+    // A file that opens a device and a part of it stands for the part: the last one listed.
+    holders.reverse();
+    holders.sort_by_key(|(number, _)| *number);
+    holders.dedup_by_key(|(number, _)| *number);
+    holders
+}
+
+/// Adds the processes that hold a unit's device file and that no driver named on that device.
+pub(crate) fn add_holders(
+    sweep: &Sweep,
+    holders: &[(DeviceNumber, UnitId)],
+    swept_as: PidView,
+    processes: &mut Vec<ProcessReading>,
+) {
+    let named = processes.len();
+    for swept in &sweep.processes {
+        let mut units: Vec<UnitId> = swept
+            .holds
+            .iter()
+            .filter_map(|number| {
+                let at = holders.binary_search_by_key(number, |(number, _)| *number).ok()?;
+                Some(holders[at].1)
+            })
+            .collect();
+        units.sort_unstable();
+        units.dedup();
+        for unit in units {
+            let already = processes[..named]
+                .iter()
+                .any(|p| p.pid == swept.key.pid && p.pid_view == swept_as && p.unit.device() == unit.device());
+            if !already {
+                processes.push(holder(swept, unit, swept_as));
+            }
+        }
+    }
+}
+
+/// A process of which only is known that it holds the unit's device file open.
+fn holder(swept: &SweptProcess, unit: UnitId, swept_as: PidView) -> ProcessReading {
+    const WHY: Absence =
+        Absence::NotSupported { why: "it holds the device file; the driver does not say what it uses" };
+    let mut reading = ProcessReading::new(unit, swept.key.pid, swept_as, WHY);
+    reading.start = Ok(swept.key.start);
+    reading.name = Ok(swept.name);
+    reading
+}

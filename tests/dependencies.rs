@@ -1,0 +1,75 @@
+//! The sizes of dependency trees that the project promises, and who may depend on whom.
+//!
+//! Counted with `cargo tree` on the project as it stands: ours and procedural macros included.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+/// The packages that `arguments` name and everything they need to be built, for this machine.
+fn tree(arguments: &[&str]) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--edges", "normal,build", "--prefix", "none", "--locked", "--offline"])
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    // "name v1.2.3 (proc-macro)" → "name v1.2.3": two versions are two crates.
+    text.lines().map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect()
+}
+
+fn at_most(most: usize, arguments: &[&str]) {
+    let crates = tree(arguments);
+    assert!(crates.len() > 1, "nothing was counted: {crates:?}");
+    assert!(crates.len() <= most, "{arguments:?} needs {} crates, at most {most}: {crates:#?}", crates.len());
+}
+
+#[test]
+fn core_needs_at_most_8_crates() {
+    at_most(8, &["-p", "gpu-core"]);
+}
+
+#[test]
+fn core_with_serde_needs_at_most_12_crates() {
+    at_most(12, &["-p", "gpu-core", "--features", "serde"]);
+}
+
+#[test]
+fn the_facade_needs_at_most_40_crates() {
+    at_most(40, &["-p", "gpu-accounting"]);
+}
+
+/// Nothing that compiles C, generates bindings or links a vendor's library is in the tree.
+#[test]
+fn no_c_compiler_and_no_vendor_sdk_is_needed() {
+    let forbidden = ["cc", "cmake", "bindgen", "clang-sys", "pkg-config", "prost-build", "rocm_smi_lib", "libz-sys"];
+    for package in tree(&["-p", "gpu-accounting", "--all-features"]) {
+        let name = package.split(' ').next().unwrap_or("");
+        assert!(!forbidden.contains(&name), "{package} needs a C compiler or an SDK");
+    }
+}
+
+/// Vendors do not know each other, and core and host know no vendor.
+#[test]
+fn arrows_point_down() {
+    let family = |package: &str| -> BTreeSet<String> {
+        let ours = |name: &&String| name.starts_with("gpu-");
+        tree(&["-p", package]).iter().filter(ours).map(|p| p.split(' ').next().unwrap_or("").to_owned()).collect()
+    };
+    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(family("gpu-core"), set(&["gpu-core"]));
+    assert_eq!(family("gpu-host"), set(&["gpu-core", "gpu-host"]));
+    assert_eq!(family("gpu-sim"), set(&["gpu-core", "gpu-sim"]));
+    for vendor in ["gpu-nvidia", "gpu-amd", "gpu-intel"] {
+        assert_eq!(family(vendor), set(&["gpu-core", "gpu-host", vendor]));
+    }
+}
+
+/// A vendor that is switched off is not in the tree.
+#[test]
+fn features_switch_vendors_off() {
+    let crates = tree(&["-p", "gpu-accounting", "--no-default-features", "--features", "amd"]);
+    let has = |name: &str| crates.iter().any(|package| package.split(' ').next() == Some(name));
+    assert!(has("gpu-amd") && !has("gpu-nvidia") && !has("gpu-intel") && !has("nvml-wrapper"), "{crates:#?}");
+}
