@@ -182,6 +182,31 @@ impl Attribute {
         })
     }
 
+    /// The number of lines that are not empty; at most the first mebibyte is looked at.
+    ///
+    /// # Errors
+    /// Why it cannot be read: see [`Attribute::with_bytes`].
+    pub fn count_lines(&self) -> Result<u64, Absence> {
+        let count = || -> std::io::Result<u64> {
+            let mut file = File::open(&self.path)?;
+            let (mut lines, mut in_line) = (0, false);
+            let mut page = [0_u8; PAGE];
+            for _ in 0..LARGEST / PAGE {
+                let read = file.read(&mut page)?;
+                for byte in &page[..read] {
+                    let text = *byte != b'\n' && *byte != 0;
+                    lines += u64::from(text && !in_line);
+                    in_line = text;
+                }
+                if read < PAGE {
+                    break;
+                }
+            }
+            Ok(lines)
+        };
+        count().map_err(|error| self.absence(&error))
+    }
+
     /// What `parse` makes of the file's first page.
     ///
     /// # Errors

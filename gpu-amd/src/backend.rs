@@ -1,0 +1,222 @@
+//! [`AmdBackend`]: the read side.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use gpu_core::{
+    Absence, Backend, BootTime, Bytes, Capabilities, Clock, Error, ErrorKind, Inventory, Measured, Metric,
+    MetricSet, Problem, Query, Reading, Sample, Source, UnitId, Units, Vendor,
+};
+
+use crate::board::{self, Board, Boards};
+use crate::inventory;
+use crate::kfd::KfdNode;
+use crate::process::{self, Holding};
+use crate::reading::WHOLE_GPU_ONLY;
+
+/// Reads AMD's GPUs from sysfs, hwmon and the compute driver's tree.
+///
+/// Files are found when the machine is looked at (at the start and at every
+/// [`inventory`](Backend::inventory)) and read at every sample.
+#[derive(Debug)]
+pub struct AmdBackend {
+    sysfs: PathBuf,
+    clock: Arc<dyn Clock>,
+    boards: RwLock<Arc<Boards>>,
+}
+
+impl AmdBackend {
+    /// The GPUs under `sysfs`.
+    ///
+    /// # Errors
+    /// When PCI or DRM cannot be listed, though they are there.
+    pub fn new(sysfs: PathBuf, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let boards = RwLock::new(Arc::new(board::look(&sysfs)?));
+        Ok(Self { sysfs, clock, boards })
+    }
+
+    fn boards(&self) -> Arc<Boards> {
+        Arc::clone(&self.boards.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn look_again(&self) -> Result<Arc<Boards>, Error> {
+        let found = Arc::new(board::look(&self.sysfs)?);
+        *self.boards.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&found);
+        Ok(found)
+    }
+
+    /// Refuses units of ours that are not there, and says whether the others are all known.
+    fn check(boards: &Boards, units: Units<'_>) -> Result<(), Error> {
+        let Units::Only(units) = units else { return Ok(()) };
+        let stranger = units.iter().find(|unit| unit.vendor() == Vendor::AMD && !is_known(boards, **unit));
+        stranger.map_or(Ok(()), |unit| Err(Error::unknown_unit(unit)))
+    }
+}
+
+fn is_known(boards: &Boards, unit: UnitId) -> bool {
+    boards.boards.iter().any(|board| match unit {
+        UnitId::Device(id) => board.id == id,
+        UnitId::Partition(id) => {
+            board.is_partitioned() && board.nodes.iter().any(|node| board.partition_id(node) == id)
+        }
+        _ => false,
+    })
+}
+
+impl Backend for AmdBackend {
+    fn vendor(&self) -> Vendor {
+        Vendor::AMD
+    }
+
+    fn inventory(&self) -> Result<Inventory, Error> {
+        let boards = self.look_again()?;
+        Ok(inventory::inventory(&self.sysfs, &boards, self.clock.boot_id()))
+    }
+
+    fn capabilities(&self, unit: UnitId) -> Result<Capabilities, Error> {
+        let mut sample = Sample::new();
+        self.sample_into(&Query::everything().units(Units::Only(&[unit])).without_processes(), &mut sample)?;
+        let reading = sample.get(unit).ok_or_else(|| Error::unknown_unit(unit))?;
+        Ok(Capabilities::from_reading(unit, reading))
+    }
+
+    fn sample_into(&self, query: &Query<'_>, sample: &mut Sample) -> Result<(), Error> {
+        let mut boards = self.boards();
+        if Self::check(&boards, query.units).is_err() {
+            // It may have come since: a mode change makes partitions anew.
+            boards = self.look_again()?;
+            Self::check(&boards, query.units)?;
+        }
+        Sampler { boards: &boards, query, now: self.clock.boot_now(), holdings: None }.run(sample);
+        Ok(())
+    }
+}
+
+/// One sample.
+struct Sampler<'a> {
+    boards: &'a Boards,
+    query: &'a Query<'a>,
+    now: BootTime,
+    /// What processes hold, read when it is first asked for.
+    holdings: Option<Vec<Holding>>,
+}
+
+impl Sampler<'_> {
+    fn run(&mut self, sample: &mut Sample) {
+        for board in &self.boards.boards {
+            self.board(board, sample);
+        }
+    }
+
+    fn wants(&self, unit: UnitId) -> bool {
+        match self.query.units {
+            Units::All => true,
+            Units::Devices => matches!(unit, UnitId::Device(_)),
+            Units::Only(units) => units.contains(&unit),
+            _ => false,
+        }
+    }
+
+    fn board(&mut self, board: &Board, sample: &mut Sample) {
+        let unreadable = board.sensors.unreadable();
+        if unreadable == Some(Absence::Lost) {
+            let error =
+                Error::new(ErrorKind::DeviceLost, board.id.to_string(), "its directory in sysfs is gone");
+            sample.problems.push(Problem::new(Vendor::AMD, &error));
+        }
+        if self.wants(board.id.into()) {
+            self.device(board, unreadable, sample);
+        }
+        if board.is_partitioned() {
+            for node in &board.nodes {
+                if self.wants(board.partition_id(node).into()) {
+                    self.partition(board, node, unreadable, sample);
+                }
+            }
+        }
+        if self.query.processes && unreadable != Some(Absence::Lost) {
+            self.processes(board, sample);
+        }
+    }
+
+    fn device(&self, board: &Board, unreadable: Option<Absence>, sample: &mut Sample) {
+        let reading = sample.push(board.id, Reading::default());
+        match unreadable {
+            Some(absence) => fill(reading, self.query.metrics, absence),
+            None if board.function.is_none() => {
+                const WHY: Absence = Absence::NotSupported { why: "only the compute driver's tree is here" };
+                fill(reading, self.query.metrics, WHY);
+                if let (true, Some(total)) = (self.query.metrics.has(Metric::MemoryTotal), only_memory(board))
+                {
+                    reading.memory_total = Ok(Measured::new(total, self.now, Source::Kfd));
+                }
+            }
+            None => board.sensors.read(self.query.metrics, self.now, reading),
+        }
+    }
+
+    fn partition(&mut self, board: &Board, node: &KfdNode, unreadable: Option<Absence>, sample: &mut Sample) {
+        let wanted = self.query.metrics;
+        let reading = sample.push(board.partition_id(node), Reading::default());
+        if let Some(absence) = unreadable {
+            return fill(reading, wanted, absence);
+        }
+        fill(reading, wanted, WHOLE_GPU_ONLY);
+        if wanted.has(Metric::MemoryTotal) {
+            reading.memory_total = match node.memory {
+                Some(memory) => Ok(Measured::new(memory, self.now, Source::Kfd)),
+                None => Err(Absence::NotSupported { why: "the compute driver lists no memory bank" }),
+            };
+        }
+        if wanted.has(Metric::MemoryFree) {
+            reading.memory_free =
+                Err(Absence::NotSupported { why: "a GPU's memory is one pool that its partitions draw on" });
+        }
+        if wanted.has(Metric::MemoryUsed) {
+            reading.memory_used = self.used_by_processes(node);
+        }
+    }
+
+    /// Memory of a partition is used by the processes of the compute driver; graphics clients
+    /// and the driver itself are only in the whole GPU's number.
+    fn used_by_processes(&mut self, node: &KfdNode) -> Result<Measured<Bytes>, Absence> {
+        let gpu_id = node
+            .gpu_id
+            .ok_or(Absence::NotSupported { why: "the compute driver does not tell the gpu_id" })?;
+        let mut sum = Bytes::ZERO;
+        for holding in self.holdings().iter().filter(|holding| holding.gpu_id == gpu_id) {
+            sum = sum.saturating_add(holding.memory?);
+        }
+        Ok(Measured::new(sum, self.now, Source::Kfd))
+    }
+
+    fn processes(&mut self, board: &Board, sample: &mut Sample) {
+        let (now, partitioned) = (self.now, board.is_partitioned());
+        for node in &board.nodes {
+            let Some(gpu_id) = node.gpu_id else { continue };
+            let unit = if partitioned { board.partition_id(node).into() } else { UnitId::Device(board.id) };
+            if !(self.wants(unit) || self.wants(board.id.into())) {
+                continue;
+            }
+            let here = self.holdings().iter().filter(|holding| holding.gpu_id == gpu_id);
+            sample.processes.extend(here.map(|holding| process::reading(holding, unit, now)));
+        }
+    }
+
+    fn holdings(&mut self) -> &[Holding] {
+        let folder = &self.boards.processes;
+        self.holdings.get_or_insert_with(|| process::list(folder))
+    }
+}
+
+/// Puts one absence in the place of every wanted metric.
+fn fill(reading: &mut Reading, wanted: MetricSet, absence: Absence) {
+    for metric in Metric::ALL.iter().filter(|metric| wanted.has(**metric)) {
+        reading.set_absent(*metric, absence);
+    }
+}
+
+/// Memory of a GPU of which only the compute driver's tree tells.
+fn only_memory(board: &Board) -> Option<Bytes> {
+    board.nodes.iter().try_fold(Bytes::ZERO, |sum, node| sum.checked_add(node.memory?))
+}

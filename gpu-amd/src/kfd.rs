@@ -1,0 +1,217 @@
+//! The compute driver's topology: one node for each partition of each GPU.
+//!
+//! Source: `class/kfd/kfd/topology` (kernel: `drivers/gpu/drm/amd/amdkfd/kfd_topology.c`).
+
+use std::path::{Path, PathBuf};
+
+use gpu_core::{Bytes, Error, ErrorKind, PciAddress};
+use gpu_host::file;
+
+/// AMD's PCI vendor id, as KFD writes it in decimal.
+const VENDOR: u64 = 0x1002;
+/// `heap_type` of device memory that the processor cannot see, and that it can.
+const DEVICE_HEAPS: [u64; 2] = [1, 2];
+
+/// Type of an I/O link, as in `kfd_crat.h`.
+pub(crate) const LINK_PCIE: u64 = 2;
+pub(crate) const LINK_XGMI: u64 = 11;
+
+/// One GPU node of the topology: a partition, or a whole GPU that is not partitioned.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct KfdNode {
+    /// Its number in the topology.
+    pub(crate) number: u32,
+    /// The number by which processes' files name it; `None` where the file is missing.
+    pub(crate) gpu_id: Option<u32>,
+    /// Address of the GPU; the function is the partition's index.
+    pub(crate) location: PciAddress,
+    /// Which partition of its GPU it is.
+    pub(crate) partition: u32,
+    pub(crate) device_id: u16,
+    pub(crate) unique_id: Option<u64>,
+    pub(crate) render_minor: Option<u32>,
+    pub(crate) compute_units: Option<u64>,
+    pub(crate) dies: Option<u64>,
+    pub(crate) gfx_target_version: Option<u64>,
+    /// Device memory; `None` where the node lists no memory bank.
+    pub(crate) memory: Option<Bytes>,
+    pub(crate) links: Vec<IoLink>,
+}
+
+/// A link from one node of the topology to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct IoLink {
+    pub(crate) kind: u64,
+    pub(crate) to: u32,
+    pub(crate) weight: u32,
+}
+
+/// The topology: GPU nodes by number, and what could not be read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Topology {
+    pub(crate) gpus: Vec<KfdNode>,
+    /// Nodes that this caller's device cgroup hides: not ours, and no error.
+    pub(crate) hidden: usize,
+    pub(crate) errors: Vec<Error>,
+}
+
+/// Where the compute driver's tree lies.
+pub(crate) fn root(sysfs: &Path) -> PathBuf {
+    sysfs.join("class/kfd/kfd")
+}
+
+/// Reads the topology; a machine without the compute driver has none.
+pub(crate) fn read(sysfs: &Path) -> Topology {
+    let mut topology = Topology::default();
+    let nodes = root(sysfs).join("topology/nodes");
+    let names = match file::list(&nodes) {
+        Ok(names) => names,
+        Err(error) => {
+            topology.errors.extend(Some(error).filter(|error| error.kind() != ErrorKind::NotFound));
+            return topology;
+        }
+    };
+    for name in names {
+        let Ok(number) = name.parse() else { continue };
+        match node(&nodes.join(&name), number) {
+            Ok(Some(node)) => topology.gpus.push(node),
+            Ok(None) => {}
+            // EPERM: the device cgroup does not allow this GPU (kfd_topology.c, kfd_devcgroup_check_permission).
+            Err(error) if error.kind() == ErrorKind::NotPermitted => topology.hidden += 1,
+            Err(error) => topology.errors.push(error),
+        }
+    }
+    topology.gpus.sort_by_key(|node| node.number);
+    topology
+}
+
+/// One node, or `None` when it is a processor.
+fn node(path: &Path, number: u32) -> Result<Option<KfdNode>, Error> {
+    let file = path.join("properties");
+    let text = file::read_text(&file)?;
+    let properties = Properties(&text);
+    if properties.get("simd_count").unwrap_or(0) == 0 {
+        return Ok(None);
+    }
+    if properties.get("vendor_id") != Some(VENDOR) {
+        return Err(file::malformed(&file, "a GPU node whose vendor_id is not AMD's"));
+    }
+    let location = properties.get("location_id").ok_or_else(|| file::malformed(&file, "no location_id"))?;
+    let domain = properties.get("domain").unwrap_or(0);
+    let (location, partition) = split_location(domain, location);
+    Ok(Some(KfdNode {
+        number,
+        gpu_id: optional_id(&path.join("gpu_id"))?,
+        location,
+        partition,
+        device_id: properties.get("device_id").and_then(|id| u16::try_from(id).ok()).unwrap_or(0),
+        unique_id: properties.get("unique_id").filter(|id| *id != 0),
+        render_minor: properties
+            .get("drm_render_minor")
+            .and_then(|n| u32::try_from(n).ok())
+            .filter(|n| *n != 0),
+        compute_units: compute_units(&properties),
+        dies: properties.get("num_xcc").filter(|n| *n != 0),
+        gfx_target_version: properties.get("gfx_target_version").filter(|v| *v != 0),
+        memory: memory(path),
+        links: links(path),
+    }))
+}
+
+/// Compute units are SIMDs over SIMDs per unit. The counts of arrays speak of the full die and
+/// are wrong on parts that are cut down.
+fn compute_units(properties: &Properties<'_>) -> Option<u64> {
+    let simds = properties.get("simd_count")?;
+    let per_unit = properties.get("simd_per_cu").filter(|n| *n != 0)?;
+    Some(simds / per_unit)
+}
+
+/// `location_id` is bus and device and function; the function bits hold the partition's index,
+/// and newer kernels write it to bits 28 to 31 too.
+#[allow(clippy::cast_possible_truncation)] // every part is masked
+fn split_location(domain: u64, location: u64) -> (PciAddress, u32) {
+    let function = (location & 7) as u32;
+    let high = ((location >> 28) & 0xf) as u32;
+    let address =
+        PciAddress::new(domain as u32, ((location >> 8) & 0xff) as u8, ((location >> 3) & 0x1f) as u8, 0);
+    (address, function.max(high))
+}
+
+fn optional_id(path: &Path) -> Result<Option<u32>, Error> {
+    match file::read_optional(path)? {
+        None => Ok(None),
+        Some(text) => match text.parse() {
+            Ok(id) => Ok(Some(id)),
+            Err(_) => Err(file::malformed(path, "not a gpu_id")),
+        },
+    }
+}
+
+/// The device memory of a node: the sum of its banks of that sort.
+fn memory(path: &Path) -> Option<Bytes> {
+    let banks = path.join("mem_banks");
+    let sizes: Vec<u64> = file::list(&banks)
+        .ok()?
+        .iter()
+        .filter_map(|bank| {
+            let text = file::read_text(&banks.join(bank).join("properties")).ok()?;
+            let properties = Properties(&text);
+            DEVICE_HEAPS
+                .contains(&properties.get("heap_type")?)
+                .then(|| properties.get("size_in_bytes"))
+                .flatten()
+        })
+        .collect();
+    if sizes.is_empty() { None } else { sizes.iter().try_fold(0_u64, |a, b| a.checked_add(*b)).map(Bytes) }
+}
+
+fn links(path: &Path) -> Vec<IoLink> {
+    let folder = path.join("io_links");
+    let Ok(names) = file::list(&folder) else { return Vec::new() };
+    names
+        .iter()
+        .filter_map(|name| {
+            let text = file::read_text(&folder.join(name).join("properties")).ok()?;
+            let properties = Properties(&text);
+            Some(IoLink {
+                kind: properties.get("type")?,
+                to: u32::try_from(properties.get("node_to")?).ok()?,
+                weight: u32::try_from(properties.get("weight").unwrap_or(0)).ok()?,
+            })
+        })
+        .collect()
+}
+
+/// The kernel's `name value` lines.
+struct Properties<'a>(&'a str);
+
+impl Properties<'_> {
+    fn get(&self, name: &str) -> Option<u64> {
+        let line = self.0.lines().find(|line| line.split_ascii_whitespace().next() == Some(name))?;
+        line.split_ascii_whitespace().nth(1)?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_holds_the_partition_in_its_function_bits() {
+        // Of a real MI300X in CPX: nodes 2 and 9 of one GPU at 0000:05:00.0.
+        assert_eq!(split_location(0, 1280), (PciAddress::new(0, 5, 0, 0), 0));
+        assert_eq!(split_location(0, 1287), (PciAddress::new(0, 5, 0, 0), 7));
+        // Newer kernels repeat it in the upper bits.
+        assert_eq!(split_location(1, 0x3000_0503), (PciAddress::new(1, 5, 0, 0), 3));
+    }
+
+    #[test]
+    fn properties_are_found_by_whole_name() {
+        let text = "simd_count 152\nsimd_per_cu 4\nsimd_id_base 2147488064\nbad\nworse x\n";
+        assert_eq!(Properties(text).get("simd_per_cu"), Some(4));
+        assert_eq!(Properties(text).get("simd"), None);
+        assert_eq!(Properties(text).get("bad"), None);
+        assert_eq!(Properties(text).get("worse"), None);
+        assert_eq!(compute_units(&Properties(text)), Some(38));
+    }
+}

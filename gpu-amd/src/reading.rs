@@ -1,0 +1,454 @@
+//! What a GPU shows: sysfs attributes of amdgpu, and its hwmon.
+
+use std::path::{Path, PathBuf};
+
+use gpu_core::{
+    Absence, BootTime, Bytes, Count, Hertz, Measured, Metric, MetricSet, Microwatts, Millicelsius, Permille,
+    Reading, Rpm, Source,
+};
+use gpu_host::file::{self, Attribute};
+use gpu_host::{hwmon, pci};
+
+use crate::error;
+
+const NO_FILE: &str = "the driver has no file for it";
+const GPU_METRICS: &str = "on AMD only in gpu_metrics, which is not read yet";
+const NO_FAN: &str = "this board has no fan sensor";
+
+/// Why a partition does not show what only the whole GPU does.
+pub(crate) const WHOLE_GPU_ONLY: Absence =
+    Absence::NotSupported { why: "amdgpu measures the whole GPU only: read the device" };
+
+/// The files of one GPU, found once. One that was not there then is not looked for again until
+/// the next inventory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sensors {
+    path: Option<PathBuf>,
+    runtime_status: Option<Attribute>,
+    vram_total: Option<Attribute>,
+    vram_used: Option<Attribute>,
+    gtt_total: Option<Attribute>,
+    gtt_used: Option<Attribute>,
+    busy: Option<Attribute>,
+    memory_busy: Option<Attribute>,
+    power: Option<Attribute>,
+    power_limit: Option<Attribute>,
+    power_limit_default: Option<Attribute>,
+    power_limit_min: Option<Attribute>,
+    power_limit_max: Option<Attribute>,
+    edge: Option<Attribute>,
+    junction: Option<Attribute>,
+    memory_temperature: Option<Attribute>,
+    slowdown: Option<Attribute>,
+    shutdown: Option<Attribute>,
+    graphics_clock: Option<Attribute>,
+    memory_clock: Option<Attribute>,
+    fan_pwm: Option<Attribute>,
+    fan_rotation: Option<Attribute>,
+    link_speed: Option<Attribute>,
+    link_width: Option<Attribute>,
+    replays: Option<Attribute>,
+    errors: Vec<Attribute>,
+    bad_pages: Option<Attribute>,
+}
+
+impl Sensors {
+    /// The files of the GPU whose PCI function is at `path`.
+    pub(crate) fn of(path: &Path) -> Self {
+        let at = |name: &'static str| Some(Attribute::new(path.join(name), name)).filter(Attribute::exists);
+        let mut sensors = Self {
+            path: Some(path.to_path_buf()),
+            runtime_status: at("power/runtime_status"),
+            vram_total: at("mem_info_vram_total"),
+            vram_used: at("mem_info_vram_used"),
+            gtt_total: at("mem_info_gtt_total"),
+            gtt_used: at("mem_info_gtt_used"),
+            busy: at("gpu_busy_percent"),
+            memory_busy: at("mem_busy_percent"),
+            link_speed: at("current_link_speed"),
+            link_width: at("current_link_width"),
+            replays: at("pcie_replay_count"),
+            bad_pages: at("ras/gpu_vram_bad_pages"),
+            errors: error_counts(path),
+            ..Self::default()
+        };
+        if let Some(chip) = hwmon::of(path).into_iter().find(|chip| chip.name == "amdgpu") {
+            sensors.add_hwmon(&chip);
+        }
+        sensors
+    }
+
+    fn add_hwmon(&mut self, chip: &hwmon::Hwmon) {
+        let labelled = |kind: &str, label: &str, files: [&'static str; 8]| {
+            let number = chip.labelled(kind, label)?;
+            files.get(number.checked_sub(1)? as usize).and_then(|name| chip.existing(name))
+        };
+        // Older parts report an average, MI300 and newer the present value; APUs have both.
+        self.power = chip.existing("power1_average").or_else(|| chip.existing("power1_input"));
+        self.power_limit = chip.existing("power1_cap");
+        self.power_limit_default = chip.existing("power1_cap_default");
+        self.power_limit_min = chip.existing("power1_cap_min");
+        self.power_limit_max = chip.existing("power1_cap_max");
+        self.edge = labelled("temp", "edge", TEMPERATURES);
+        self.junction = labelled("temp", "junction", TEMPERATURES);
+        self.memory_temperature = labelled("temp", "mem", TEMPERATURES);
+        self.slowdown = labelled("temp", "junction", CRITICAL).or_else(|| labelled("temp", "edge", CRITICAL));
+        self.shutdown =
+            labelled("temp", "junction", EMERGENCY).or_else(|| labelled("temp", "edge", EMERGENCY));
+        self.graphics_clock = labelled("freq", "sclk", FREQUENCIES);
+        self.memory_clock = labelled("freq", "mclk", FREQUENCIES);
+        self.fan_pwm = chip.existing("pwm1");
+        self.fan_rotation = chip.existing("fan1_input");
+    }
+
+    /// Why nothing can be read now, if so: the GPU is gone or sleeps. Looked at before any
+    /// sensor, since reading one wakes the GPU on kernels that do not refuse it.
+    pub(crate) fn unreadable(&self) -> Option<Absence> {
+        let path = self.path.as_ref()?;
+        match &self.runtime_status {
+            Some(status) => match status.with_bytes(|text| Some(error::is_asleep(text))) {
+                Ok(true) => Some(Absence::Asleep),
+                Ok(false) => None,
+                Err(_) if path.exists() => None,
+                Err(_) => Some(Absence::Lost),
+            },
+            None if path.exists() => None,
+            None => Some(Absence::Lost),
+        }
+    }
+
+    /// Fills in what is wanted.
+    pub(crate) fn read(&self, wanted: MetricSet, now: BootTime, reading: &mut Reading) {
+        let read = Reader { sensors: self, wanted, now };
+        read.memory(reading);
+        read.activity(reading);
+        read.power(reading);
+        read.heat(reading);
+        read.clocks(reading);
+        read.errors(reading);
+        read.link(reading);
+        read.rest(reading);
+    }
+}
+
+const TEMPERATURES: [&str; 8] = [
+    "temp1_input",
+    "temp2_input",
+    "temp3_input",
+    "temp4_input",
+    "temp5_input",
+    "temp6_input",
+    "temp7_input",
+    "temp8_input",
+];
+const CRITICAL: [&str; 8] = [
+    "temp1_crit",
+    "temp2_crit",
+    "temp3_crit",
+    "temp4_crit",
+    "temp5_crit",
+    "temp6_crit",
+    "temp7_crit",
+    "temp8_crit",
+];
+const EMERGENCY: [&str; 8] = [
+    "temp1_emergency",
+    "temp2_emergency",
+    "temp3_emergency",
+    "temp4_emergency",
+    "temp5_emergency",
+    "temp6_emergency",
+    "temp7_emergency",
+    "temp8_emergency",
+];
+const FREQUENCIES: [&str; 8] = [
+    "freq1_input",
+    "freq2_input",
+    "freq3_input",
+    "freq4_input",
+    "freq5_input",
+    "freq6_input",
+    "freq7_input",
+    "freq8_input",
+];
+
+/// `ras/<block>_err_count`, one a block of the chip that counts errors.
+fn error_counts(path: &Path) -> Vec<Attribute> {
+    let folder = path.join("ras");
+    let names = file::list(&folder).unwrap_or_default();
+    let counts = names.into_iter().filter(|name| name.ends_with("_err_count"));
+    counts.map(|name| Attribute::new(folder.join(name), "ras/*_err_count")).collect()
+}
+
+/// One reading of one GPU.
+struct Reader<'a> {
+    sensors: &'a Sensors,
+    wanted: MetricSet,
+    now: BootTime,
+}
+
+impl Reader<'_> {
+    /// The value of `file` for `metric`, as `convert` makes it.
+    fn value<T>(
+        &self,
+        slot: &mut Result<Measured<T>, Absence>,
+        metric: Metric,
+        file: Option<&Attribute>,
+        source: Source,
+        convert: impl FnOnce(u64) -> T,
+    ) {
+        if self.wanted.has(metric) {
+            *slot = match file {
+                Some(file) => file.read_u64().map(|n| Measured::new(convert(n), self.now, source)),
+                None => Err(Absence::NotSupported { why: NO_FILE }),
+            }
+            .map_err(|absence| self.explain(absence));
+        }
+    }
+
+    /// A sensor that refuses may belong to a GPU that has fallen asleep since we looked.
+    fn explain(&self, absence: Absence) -> Absence {
+        match absence {
+            Absence::NotPermitted { .. } => self.sensors.unreadable().unwrap_or(absence),
+            other => other,
+        }
+    }
+
+    fn memory(&self, reading: &mut Reading) {
+        use Metric::{
+            MemoryFree, MemoryReserved, MemoryTotal, MemoryUsed, SystemMemoryTotal, SystemMemoryUsed,
+        };
+        let s = self.sensors;
+        let (total, used) = (s.vram_total.as_ref(), s.vram_used.as_ref());
+        let wanted = |metric| self.wanted.has(metric) || self.wanted.has(MemoryFree);
+        let all = Self { wanted: if wanted(MemoryTotal) { MetricSet::ALL } else { self.wanted }, ..*self };
+        let (mut of_all, mut of_used) = (Err(Absence::NotYet), Err(Absence::NotYet));
+        all.value(&mut of_all, MemoryTotal, total, Source::Sysfs, Bytes);
+        all.value(&mut of_used, MemoryUsed, used, Source::Sysfs, Bytes);
+        if self.wanted.has(MemoryTotal) {
+            reading.memory_total = of_all;
+        }
+        if self.wanted.has(MemoryUsed) {
+            reading.memory_used = of_used;
+        }
+        if self.wanted.has(MemoryFree) {
+            reading.memory_free = free(of_all, of_used);
+        }
+        if self.wanted.has(MemoryReserved) {
+            reading.memory_reserved =
+                Err(Absence::NotSupported { why: "amdgpu counts what it keeps as used" });
+        }
+        self.value(
+            &mut reading.system_memory_total,
+            SystemMemoryTotal,
+            s.gtt_total.as_ref(),
+            Source::Sysfs,
+            Bytes,
+        );
+        self.value(
+            &mut reading.system_memory_used,
+            SystemMemoryUsed,
+            s.gtt_used.as_ref(),
+            Source::Sysfs,
+            Bytes,
+        );
+    }
+
+    fn activity(&self, reading: &mut Reading) {
+        let s = self.sensors;
+        let percent = |n: u64| Permille::from_percent(n.min(100));
+        self.value(&mut reading.busy, Metric::Busy, s.busy.as_ref(), Source::Sysfs, percent);
+        self.value(
+            &mut reading.memory_busy,
+            Metric::MemoryBusy,
+            s.memory_busy.as_ref(),
+            Source::Sysfs,
+            percent,
+        );
+        let video = Err(Absence::NotSupported { why: GPU_METRICS });
+        if self.wanted.has(Metric::EncoderBusy) {
+            reading.encoder_busy = video;
+        }
+        if self.wanted.has(Metric::DecoderBusy) {
+            reading.decoder_busy = video;
+        }
+    }
+
+    fn power(&self, reading: &mut Reading) {
+        use Metric::{Energy, Power, PowerLimit, PowerLimitDefault, PowerLimitMax, PowerLimitMin};
+        let s = self.sensors;
+        let hwmon = |slot: &mut _, metric, file: &Option<Attribute>| {
+            self.value(slot, metric, file.as_ref(), Source::Hwmon, Microwatts);
+        };
+        hwmon(&mut reading.power, Power, &s.power);
+        hwmon(&mut reading.power_limit, PowerLimit, &s.power_limit);
+        hwmon(&mut reading.power_limit_default, PowerLimitDefault, &s.power_limit_default);
+        hwmon(&mut reading.power_limit_min, PowerLimitMin, &s.power_limit_min);
+        hwmon(&mut reading.power_limit_max, PowerLimitMax, &s.power_limit_max);
+        if self.wanted.has(Energy) {
+            reading.energy = Err(Absence::NotSupported { why: GPU_METRICS });
+        }
+    }
+
+    fn heat(&self, reading: &mut Reading) {
+        use Metric::{
+            Temperature, TemperatureHotspot, TemperatureMemory, TemperatureShutdown, TemperatureSlowdown,
+        };
+        let s = self.sensors;
+        let heat = |slot: &mut Result<Measured<Millicelsius>, Absence>, metric, file: &Option<Attribute>| {
+            if self.wanted.has(metric) {
+                *slot = match file {
+                    Some(file) => {
+                        file.read_i64().map(|n| Measured::new(Millicelsius(n), self.now, Source::Hwmon))
+                    }
+                    None => Err(Absence::NotSupported { why: "this board has no such temperature sensor" }),
+                }
+                .map_err(|absence| self.explain(absence));
+            }
+        };
+        heat(&mut reading.temperature, Temperature, &s.edge);
+        heat(&mut reading.temperature_hotspot, TemperatureHotspot, &s.junction);
+        heat(&mut reading.temperature_memory, TemperatureMemory, &s.memory_temperature);
+        heat(&mut reading.temperature_slowdown, TemperatureSlowdown, &s.slowdown);
+        heat(&mut reading.temperature_shutdown, TemperatureShutdown, &s.shutdown);
+    }
+
+    fn clocks(&self, reading: &mut Reading) {
+        use Metric::{ClockGraphics, ClockGraphicsMax, ClockMemory, ClockMemoryMax, ClockSm, ClockVideo};
+        let s = self.sensors;
+        self.value(
+            &mut reading.clock_graphics,
+            ClockGraphics,
+            s.graphics_clock.as_ref(),
+            Source::Hwmon,
+            Hertz,
+        );
+        self.value(&mut reading.clock_memory, ClockMemory, s.memory_clock.as_ref(), Source::Hwmon, Hertz);
+        for metric in [ClockGraphicsMax, ClockMemoryMax, ClockVideo] {
+            self.absent(reading, metric, GPU_METRICS);
+        }
+        self.absent(reading, ClockSm, "NVIDIA's; see clock_graphics");
+    }
+
+    /// Errors of all blocks of the chip: lines `ue: N` and `ce: N` in each file.
+    fn errors(&self, reading: &mut Reading) {
+        use Metric::{EccCorrected, EccUncorrected, RetiredPages};
+        if self.wanted.has(EccCorrected) || self.wanted.has(EccUncorrected) {
+            let counts = self.error_counts();
+            let value = |pick: fn((u64, u64)) -> u64| {
+                counts.map(|both| Measured::new(Count(pick(both)), self.now, Source::Sysfs))
+            };
+            if self.wanted.has(EccCorrected) {
+                reading.ecc_corrected = value(|(_, corrected)| corrected);
+            }
+            if self.wanted.has(EccUncorrected) {
+                reading.ecc_uncorrected = value(|(uncorrected, _)| uncorrected);
+            }
+        }
+        if self.wanted.has(RetiredPages) {
+            reading.retired_pages = match &self.sensors.bad_pages {
+                Some(file) => file.count_lines().map(|n| Measured::new(Count(n), self.now, Source::Sysfs)),
+                None => Err(Absence::NotSupported { why: NO_FILE }),
+            };
+        }
+        for metric in [Metric::EccCorrectedLifetime, Metric::EccUncorrectedLifetime] {
+            self.absent(reading, metric, "amdgpu counts since it was loaded");
+        }
+        for metric in [
+            Metric::RemappedRowsCorrected,
+            Metric::RemappedRowsUncorrected,
+            Metric::RemappedRowsPending,
+            Metric::RemappedRowsFailed,
+        ] {
+            self.absent(reading, metric, "AMD retires pages; see retired_pages");
+        }
+    }
+
+    fn error_counts(&self) -> Result<(u64, u64), Absence> {
+        if self.sensors.errors.is_empty() {
+            return Err(Absence::NotSupported { why: "this board counts no memory errors" });
+        }
+        let mut sum = (0_u64, 0_u64);
+        for file in &self.sensors.errors {
+            let (uncorrected, corrected) = file.with_bytes(parse_error_count)?;
+            sum = (sum.0.saturating_add(uncorrected), sum.1.saturating_add(corrected));
+        }
+        Ok(sum)
+    }
+
+    fn link(&self, reading: &mut Reading) {
+        let s = self.sensors;
+        if self.wanted.has(Metric::PcieGeneration) {
+            reading.pcie_generation = match &s.link_speed {
+                Some(file) => file
+                    .with_bytes(|text| pci::generation_of_speed(std::str::from_utf8(text).ok()?))
+                    .map(|n| Measured::new(Count(n), self.now, Source::Sysfs)),
+                None => Err(Absence::NotSupported { why: NO_FILE }),
+            };
+        }
+        self.value(&mut reading.pcie_width, Metric::PcieWidth, s.link_width.as_ref(), Source::Sysfs, Count);
+        self.value(&mut reading.pcie_replays, Metric::PcieReplays, s.replays.as_ref(), Source::Sysfs, Count);
+    }
+
+    fn rest(&self, reading: &mut Reading) {
+        let s = self.sensors;
+        // pwm1 runs from 0 to 255 (kernel: hwmon sysfs interface).
+        let part = |n: u64| Permille(n.min(255) * 1000 / 255);
+        self.value(&mut reading.fan_speed, Metric::FanSpeed, s.fan_pwm.as_ref(), Source::Hwmon, part);
+        self.value(
+            &mut reading.fan_rotation,
+            Metric::FanRotation,
+            s.fan_rotation.as_ref(),
+            Source::Hwmon,
+            Rpm,
+        );
+        if s.fan_pwm.is_none() {
+            self.absent(reading, Metric::FanSpeed, NO_FAN);
+        }
+        if s.fan_rotation.is_none() {
+            self.absent(reading, Metric::FanRotation, NO_FAN);
+        }
+        self.absent(reading, Metric::Throttle, GPU_METRICS);
+        self.absent(reading, Metric::PerformanceState, "NVIDIA's");
+    }
+
+    fn absent(&self, reading: &mut Reading, metric: Metric, why: &'static str) {
+        if self.wanted.has(metric) {
+            reading.set_absent(metric, Absence::NotSupported { why });
+        }
+    }
+}
+
+/// What is neither used nor more than there is.
+fn free(
+    total: Result<Measured<Bytes>, Absence>,
+    used: Result<Measured<Bytes>, Absence>,
+) -> Result<Measured<Bytes>, Absence> {
+    let (total, used) = (total?, used?);
+    match total.value.checked_sub(used.value) {
+        Some(free) => Ok(Measured::new(free, total.as_of, total.source)),
+        None => {
+            Err(Absence::Failed { at: "mem_info_vram_used is more than mem_info_vram_total", code: None })
+        }
+    }
+}
+
+/// `ue: 0\nce: 3` → (0, 3).
+fn parse_error_count(text: &[u8]) -> Option<(u64, u64)> {
+    let text = std::str::from_utf8(text).ok()?;
+    let count = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    Some((count("ue:")?, count("ce:")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_counts_as_the_kernel_writes_them() {
+        assert_eq!(parse_error_count(b"ue: 0\nce: 3"), Some((0, 3)));
+        assert_eq!(parse_error_count(b"ue: 1\nce: 0\nde: 7"), Some((1, 0)));
+        assert_eq!(parse_error_count(b"ue: x\nce: 0"), None);
+        assert_eq!(parse_error_count(b""), None);
+    }
+}
