@@ -1,14 +1,54 @@
 //! Simulated GPU nodes: test a GPU tool on a machine that you do not have.
 //!
-//! Under construction.
+//! A [`Machine`] describes a node as data: take a [preset](Machine::preset), build one by hand,
+//! or read it from JSON. A [`World`] is a machine with a clock that a test drives; it tells what
+//! every GPU and process shows at a time.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use gpu_core::{Backend, BackendExt, Nanoseconds, Vendor};
+//!
+//! let world = gpu_sim::World::new(gpu_sim::Machine::preset("mixed")?);
+//! let amd = gpu_sim::SimBackend::new(world.clone(), Vendor::AMD);
+//! let gpu = amd.inventory()?.devices[0].id;
+//! let before = amd.sample()?.reading(gpu).energy.expect("it counts");
+//! world.clock().advance(Nanoseconds::from_secs(60));
+//! let after = amd.sample()?.reading(gpu).energy.expect("it counts");
+//! assert!(after.value > before.value);
+//!
+//! world.lose(2); // position in the description: the MI300X falls off the bus
+//! assert!(amd.sample()?.reading(gpu).energy.is_err());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Everything that comes from here says that it is simulated: values by their source, a node by
+//! `Node::simulated`.
+
 #![forbid(unsafe_code)]
 
+mod backend;
+mod clock;
+mod description;
 mod fault;
 mod gpu;
+mod inventory;
 mod machine;
+pub mod mig_tables;
+mod presets;
+mod reading;
 mod workload;
+mod world;
 
+pub use backend::{SimBackend, SimSweeper};
+pub use clock::SimClock;
+pub use description::DescriptionError;
 pub use fault::Fault;
-pub use gpu::*;
+pub use gpu::{
+    AmdPowerFile, AmdSpec, ClockSpec, ComputeInstanceSpec, EccSpec, Gpu, GpuInstanceSpec, IntelDriver,
+    IntelSpec, MemorySpec, MigProfile, MigSpec, NvidiaSpec, PcieSpec, PowerSpec, Silicon, ThermalSpec,
+    TileSpec, VfSpec, XcpSpec,
+};
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};
 pub use workload::{Curve, Part, Use, UseKind, Workload};
+pub use world::{GpuState, UseState, World};

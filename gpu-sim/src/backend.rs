@@ -1,0 +1,245 @@
+//! [`SimBackend`]: a world's GPUs in process, and [`SimSweeper`], its processes.
+
+use std::sync::Arc;
+
+use gpu_core::{
+    Absence, Backend, Capabilities, Clock, Device, DeviceNumber, Discovery, Error, ErrorKind, Host,
+    Inventory, LookedFor, Measured, Outcome, Partition, Permille, PidView, Problem, ProcessKey, ProcessKinds,
+    ProcessName, ProcessReading, Query, Sample, Source, Sweep, SweepRequest, Sweeper, SweptProcess, UnitId,
+    Units, Vendor,
+};
+
+use crate::gpu::Gpu;
+use crate::inventory;
+use crate::machine::Machine;
+use crate::reading;
+use crate::workload::{Part, UseKind, Workload};
+use crate::world::{UseState, World};
+
+/// Reads one vendor's GPUs of a simulated world, in process. Every value says
+/// [`Source::Simulated`].
+#[derive(Clone, Debug)]
+pub struct SimBackend {
+    world: World,
+    vendor: Vendor,
+}
+
+impl SimBackend {
+    /// The GPUs that `vendor` made.
+    #[must_use]
+    pub const fn new(world: World, vendor: Vendor) -> Self {
+        Self { world, vendor }
+    }
+
+    /// Every GPU of the vendor as the inventory would list it, lost ones too, with its position.
+    fn listed(&self) -> Vec<(usize, &Gpu, Device)> {
+        let machine = self.world.machine();
+        let inventory = inventory::inventory(&self.world, self.vendor);
+        self.world
+            .gpus_of(self.vendor)
+            .map(|(position, gpu)| {
+                let id = inventory::device_id(machine, gpu);
+                let device =
+                    inventory.device(id).cloned().unwrap_or_else(|| Device::new(id, gpu.name.clone()));
+                (position, gpu, device)
+            })
+            .collect()
+    }
+}
+
+impl Backend for SimBackend {
+    fn vendor(&self) -> Vendor {
+        self.vendor
+    }
+
+    fn inventory(&self) -> Result<Inventory, Error> {
+        Ok(inventory::inventory(&self.world, self.vendor))
+    }
+
+    fn capabilities(&self, unit: UnitId) -> Result<Capabilities, Error> {
+        let mut sample = Sample::new();
+        self.sample_into(&Query::everything().units(Units::Only(&[unit])).without_processes(), &mut sample)?;
+        let reading = sample.get(unit).ok_or_else(|| Error::unknown_unit(unit))?;
+        Ok(Capabilities::from_reading(unit, reading))
+    }
+
+    fn sample_into(&self, query: &Query<'_>, sample: &mut Sample) -> Result<(), Error> {
+        let listed = self.listed();
+        if let Units::Only(units) = query.units {
+            let known = |unit: &UnitId| {
+                let here = |device: &Device| {
+                    *unit == device.id.into() || device.all_partitions().any(|part| *unit == part.id.into())
+                };
+                listed.iter().any(|(_, _, device)| here(device))
+            };
+            if let Some(stranger) = units.iter().find(|unit| unit.vendor() == self.vendor && !known(unit)) {
+                return Err(Error::unknown_unit(stranger));
+            }
+        }
+        for (position, gpu, device) in &listed {
+            self.sample_gpu(*position, gpu, device, query, sample);
+        }
+        Ok(())
+    }
+}
+
+impl SimBackend {
+    fn sample_gpu(
+        &self,
+        position: usize,
+        gpu: &Gpu,
+        device: &Device,
+        query: &Query<'_>,
+        sample: &mut Sample,
+    ) {
+        let now = self.world.clock().boot_now();
+        let state = self.world.gpu(position);
+        let uses = self.world.uses(position);
+        if state.lost {
+            let error = Error::new(ErrorKind::DeviceLost, device.id.to_string(), "the simulated GPU is lost");
+            sample.problems.push(Problem::new(self.vendor, &error));
+        }
+        if wants(query, device.id.into()) {
+            sample.push(device.id, reading::device(gpu, &state, now, query.metrics));
+        }
+        for part in device.all_partitions().filter(|part| wants(query, part.id.into())) {
+            let inside: Vec<UseState> =
+                uses.iter().filter(|of| lies_in(device, gpu, part, of.part)).cloned().collect();
+            let total = part.memory_total.value().copied();
+            sample.push(part.id, reading::partition(gpu, &state, total, &inside, now, query.metrics));
+        }
+        if query.processes && !state.lost && !gpu.asleep {
+            let readings = uses.iter().map(|of| self.process(device, gpu, of));
+            sample.processes.extend(readings.filter(|process| covers(query, process.unit)));
+        }
+    }
+
+    fn process(&self, device: &Device, gpu: &Gpu, of: &UseState) -> ProcessReading {
+        const NOT_TOLD: Absence = Absence::NotSupported { why: "the simulated driver does not tell" };
+        let unit = match inventory::partition_id(device.id, gpu, of.part) {
+            Some(partition) => partition.into(),
+            None => UnitId::Device(device.id),
+        };
+        let now = self.world.clock().boot_now();
+        let mut reading = ProcessReading::new(unit, of.pid, PidView::Host, NOT_TOLD);
+        reading.kinds = match of.kind {
+            UseKind::Compute => ProcessKinds::COMPUTE,
+            UseKind::Graphics => ProcessKinds::GRAPHICS,
+            UseKind::Both => ProcessKinds::COMPUTE.and(ProcessKinds::GRAPHICS),
+            UseKind::MpsClient => ProcessKinds::COMPUTE.and(ProcessKinds::MPS_CLIENT),
+        };
+        reading.memory = Ok(Measured::new(of.memory, now, Source::Simulated));
+        // Only NVIDIA's driver estimates a process's time, and not inside MIG.
+        if self.vendor == Vendor::NVIDIA && of.part == Part::Whole {
+            reading.busy = Ok(Measured::new(Permille(of.busy.min(1000)), now, Source::Simulated));
+        }
+        reading
+    }
+}
+
+fn wants(query: &Query<'_>, unit: UnitId) -> bool {
+    match query.units {
+        Units::All => true,
+        Units::Devices => matches!(unit, UnitId::Device(_)),
+        Units::Only(units) => units.contains(&unit),
+        _ => false,
+    }
+}
+
+/// True when the unit, or the device that it is a part of, was asked for.
+fn covers(query: &Query<'_>, unit: UnitId) -> bool {
+    !matches!(query.units, Units::Only(_)) || wants(query, unit) || wants(query, unit.device().into())
+}
+
+/// True when a process on `of` is inside `part`.
+fn lies_in(device: &Device, gpu: &Gpu, part: &Partition, of: Part) -> bool {
+    let place = inventory::partition_id(device.id, gpu, of);
+    place.is_some_and(|id| id == part.id || id.parent() == Some(part.id))
+}
+
+/// Looks over the processes of a simulated world.
+#[derive(Clone, Debug)]
+pub struct SimSweeper {
+    world: World,
+}
+
+impl SimSweeper {
+    /// The processes of that world.
+    #[must_use]
+    pub const fn new(world: World) -> Self {
+        Self { world }
+    }
+
+    fn swept(&self, workload: &Workload) -> SweptProcess {
+        let boot = self.world.machine().boot_id;
+        let key = ProcessKey { boot, pid: workload.pid, start: workload.starts };
+        SweptProcess::new(key, ProcessName::new(workload.name.as_bytes()))
+    }
+
+    /// The device files that a process holds open: the render nodes of what it uses.
+    fn holds(&self, workload: &Workload) -> Vec<DeviceNumber> {
+        let gpus = &self.world.machine().gpus;
+        workload.uses.iter().filter_map(|of| Some(gpus[of.gpu].drm.as_ref()?.render_number())).collect()
+    }
+}
+
+impl Sweeper for SimSweeper {
+    fn sweep_into(&self, request: &SweepRequest<'_>, sweep: &mut Sweep) -> Result<(), Error> {
+        sweep.clear();
+        for workload in self.world.running() {
+            let mut holds = self.holds(workload);
+            holds.retain(|number| request.holders_of.contains(number));
+            if !holds.is_empty() || request.pids.contains(&workload.pid) {
+                let mut process = self.swept(workload);
+                holds.sort_unstable();
+                holds.dedup();
+                process.holds = holds;
+                sweep.processes.push(process);
+            }
+        }
+        sweep.processes.sort_by_key(|process| process.key.pid);
+        Ok(())
+    }
+}
+
+impl World {
+    /// The parts that a node is read through: one discovery for each of the three vendors.
+    #[must_use]
+    pub fn host(&self) -> Host {
+        let discoveries = [Vendor::NVIDIA, Vendor::AMD, Vendor::INTEL]
+            .into_iter()
+            .map(|vendor| {
+                if self.has_driver(vendor) {
+                    return Discovery::available(Box::new(SimBackend::new(self.clone(), vendor)));
+                }
+                let what = format!("a driver for {vendor} on the simulated machine");
+                let looked_for = vec![LookedFor { what, found: "not loaded".to_owned() }];
+                Discovery::without(vendor, Outcome::NoDriver { looked_for })
+            })
+            .collect();
+        let clock: Arc<dyn Clock> = Arc::new(self.clock().clone());
+        let sweeper = Box::new(SimSweeper::new(self.clone()));
+        Host::new(discoveries, clock, sweeper).simulated(self.machine().name.clone())
+    }
+}
+
+impl Machine {
+    /// The machine's GPUs in process, for a machine of one vendor; of several, the first GPU's.
+    #[must_use]
+    pub fn backend(self) -> SimBackend {
+        let vendor = self.gpus.first().map_or(Vendor::NVIDIA, Gpu::vendor);
+        SimBackend::new(World::new(self), vendor)
+    }
+}
+
+impl From<Machine> for Host {
+    fn from(machine: Machine) -> Self {
+        World::new(machine).host()
+    }
+}
+
+impl From<&World> for Host {
+    fn from(world: &World) -> Self {
+        world.host()
+    }
+}

@@ -1,0 +1,131 @@
+//! Machines with Intel's GPUs.
+
+use gpu_core::{Bytes, MemoryKind, NumaNode, PciAddress, PciId};
+
+use super::{base, clocks, job, power, thermal};
+use crate::gpu::{Gpu, IntelDriver, IntelSpec, MemorySpec, PcieSpec, Silicon, TileSpec, VfSpec};
+use crate::machine::{DrmNumbers, LinkKindSpec, LinkSpec, Machine};
+use crate::workload::Part;
+
+/// One product: what differs between boards.
+struct Product {
+    name: &'static str,
+    device: u16,
+    driver: IntelDriver,
+    tiles: u32,
+    tile_gib: u64,
+    tile_cores: u32,
+    watts: u64,
+    total_vfs: u32,
+}
+
+const MAX_1550: Product = Product {
+    name: "Intel Data Center GPU Max 1550",
+    device: 0x0bd5,
+    driver: IntelDriver::I915Prelim,
+    tiles: 2,
+    tile_gib: 64,
+    tile_cores: 64,
+    watts: 600,
+    total_vfs: 63,
+};
+const FLEX_170: Product = Product {
+    name: "Intel Data Center GPU Flex 170",
+    device: 0x56c0,
+    driver: IntelDriver::I915Prelim,
+    tiles: 1,
+    tile_gib: 16,
+    tile_cores: 32,
+    watts: 150,
+    total_vfs: 31,
+};
+const B60: Product = Product {
+    name: "Intel Arc Pro B60 Graphics",
+    device: 0xe211,
+    driver: IntelDriver::Xe,
+    tiles: 1,
+    tile_gib: 24,
+    tile_cores: 20,
+    watts: 200,
+    total_vfs: 0,
+};
+
+fn gpu(product: &Product, n: u8) -> Gpu {
+    let number = u32::from(n);
+    let tile = TileSpec { memory: Bytes::gib(product.tile_gib), xe_cores: product.tile_cores };
+    let tiles = vec![tile; product.tiles as usize];
+    Gpu {
+        name: product.name.to_owned(),
+        pci: PciAddress::new(0, 0x3a + n * 0x11, 0, 0),
+        pci_id: PciId { vendor: 0x8086, device: product.device, subvendor: 0x8086, subdevice: 0x0001 },
+        bridges: vec![PciAddress::new(0, 0x39 + n * 0x11, 1, 0)],
+        numa: Some(NumaNode(number / 2)),
+        pcie: PcieSpec { generation: 5, width: 16 },
+        drm: Some(DrmNumbers { card: number + 1, render: number + 128 }),
+        memory: MemorySpec {
+            total: Bytes::gib(product.tile_gib * u64::from(product.tiles)),
+            reserved: Bytes::ZERO,
+            base_used: Bytes::ZERO,
+            kind: MemoryKind::Dedicated,
+            system_total: None,
+        },
+        compute_units: product.tile_cores * product.tiles,
+        power: power(product.watts / 5, product.watts, product.watts / 4),
+        thermal: thermal(38, 82),
+        clocks: clocks(300, 1600, 3200),
+        ecc: None,
+        firmware: None,
+        serial: None,
+        board_part: None,
+        asleep: false,
+        silicon: Silicon::Intel(IntelSpec {
+            driver: product.driver,
+            tiles,
+            media_gt: product.driver == IntelDriver::Xe,
+            ccs_mode: Some(1),
+            ccs_slices: 4,
+            total_vfs: product.total_vfs,
+            vfs: Vec::new(),
+        }),
+    }
+}
+
+fn node(name: &str, product: &Product, count: u8) -> Machine {
+    Machine { gpus: (0..count).map(|n| gpu(product, n)).collect(), ..base(name) }
+}
+
+pub(super) fn max_1550() -> Machine {
+    let mut machine = node("max-1550-4", &MAX_1550, 4);
+    let pairs = (0..4).flat_map(|a| (a + 1..4).map(move |b| (a, b)));
+    machine.links = pairs.map(|(a, b)| LinkSpec { a, b, kind: LinkKindSpec::XeLink }).collect();
+    machine
+}
+
+/// The second board is cut into two virtual functions.
+pub(super) fn flex_170() -> Machine {
+    let mut machine = node("flex-170-2", &FLEX_170, 2);
+    let parent = machine.gpus[1].pci;
+    if let Silicon::Intel(intel) = &mut machine.gpus[1].silicon {
+        intel.vfs = (1..=2_u8)
+            .map(|n| VfSpec {
+                number: u32::from(n),
+                pci: PciAddress::new(parent.domain, parent.bus, 0, n),
+                memory_quota: Bytes::gib(6),
+                exec_quantum_ms: 20,
+                preempt_timeout_us: 20_000,
+            })
+            .collect();
+    }
+    machine
+}
+
+pub(super) fn b60() -> Machine {
+    let mut machine = node("b60-2", &B60, 2);
+    machine.workloads = vec![job(8001, "render", 0, Part::Whole, Bytes::gib(3), 250)];
+    machine
+}
+
+/// One Arc Pro B60, for machines of several vendors.
+pub(super) fn one_b60(n: u8) -> Gpu {
+    gpu(&B60, n)
+}

@@ -1,0 +1,56 @@
+//! A machine with everything: three vendors, cut and whole boards, one that sleeps, and display
+//! functions that nobody drives.
+
+use gpu_core::{Bytes, PciAddress, PciId};
+
+use super::{amd, base, intel, job, nvidia};
+use crate::machine::{Bystander, DrmNumbers, Machine};
+use crate::workload::Part;
+
+pub(super) fn mixed() -> Machine {
+    let mut cut = amd::gpu(&amd::MI300X, 9, 8, 10);
+    cut.numa = Some(gpu_core::NumaNode(1));
+    let mut arc = intel::one_b60(11);
+    arc.drm = Some(DrmNumbers { card: 20, render: 148 });
+    arc.numa = Some(gpu_core::NumaNode(1));
+    let mut sleeping = intel::one_b60(10);
+    sleeping.drm = Some(DrmNumbers { card: 21, render: 149 });
+    sleeping.numa = Some(gpu_core::NumaNode(1));
+    sleeping.asleep = true;
+    let mut machine = Machine {
+        nvidia_driver: Some(nvidia::driver()),
+        gpus: vec![nvidia::gpu(&nvidia::H100, 0), nvidia::gpu(&nvidia::L40S, 1), cut, sleeping, arc],
+        ..base("mixed")
+    };
+    nvidia::cut(
+        &mut machine,
+        0,
+        "h100-80",
+        &[(1, "3g.40gb", 4, 3), (5, "2g.20gb", 0, 2), (9, "1g.10gb", 2, 1)],
+    );
+    machine.bystanders = vec![
+        Bystander {
+            pci: PciAddress::new(0, 2, 0, 0),
+            pci_id: PciId { vendor: 0x1a03, device: 0x2000, subvendor: 0x1a03, subdevice: 0x2000 },
+            class: 0x03_0000,
+            driver: Some("ast".to_owned()),
+            card: Some(0),
+        },
+        Bystander {
+            pci: PciAddress::new(0, 0xf1, 0, 0),
+            pci_id: PciId { vendor: 0x10de, device: 0x2684, subvendor: 0x10de, subdevice: 0x167c },
+            class: 0x03_0000,
+            driver: Some("vfio-pci".to_owned()),
+            card: None,
+        },
+    ];
+    machine.workloads = vec![
+        job(9001, "llm-serve", 0, Part::Mig { gi: 1, ci: 0 }, Bytes::gib(31), 350),
+        job(9002, "embed", 0, Part::Mig { gi: 9, ci: 0 }, Bytes::gib(6), 60),
+        job(9003, "worker-a", 1, Part::Whole, Bytes::gib(9), 300),
+        job(9004, "worker-b", 1, Part::Whole, Bytes::gib(12), 250),
+        job(9005, "worker-c", 1, Part::Whole, Bytes::gib(5), 100),
+        job(9006, "hpc-rank", 2, Part::Xcp { index: 3 }, Bytes::gib(17), 120),
+    ];
+    machine
+}

@@ -1,0 +1,140 @@
+//! What the units of a world show.
+
+use gpu_core::{
+    Absence, BootTime, Bytes, Count, Measured, Metric, MetricSet, Millicelsius, Permille, Reading, Source,
+};
+
+use crate::gpu::{Gpu, Silicon};
+use crate::inventory::tells_memory;
+use crate::world::{GpuState, UseState};
+
+/// What a whole GPU shows. Every metric that the description does not have is absent.
+pub(crate) fn device(gpu: &Gpu, state: &GpuState, now: BootTime, wanted: MetricSet) -> Reading {
+    if state.lost || gpu.asleep {
+        let absence = if state.lost { Absence::Lost } else { Absence::Asleep };
+        return only(Reading::absent(absence), wanted);
+    }
+    let mut reading =
+        Reading::absent(Absence::NotSupported { why: "the simulated machine does not have it" });
+    let put = Put { now };
+    memory(gpu, state, &put, &mut reading);
+    reading.power = put.ok(state.power);
+    reading.power_limit = put.ok(gpu.power.limit);
+    reading.power_limit_default = put.ok(gpu.power.limit_default);
+    reading.power_limit_min = put.ok(gpu.power.limit_min);
+    reading.power_limit_max = put.ok(gpu.power.limit_max);
+    reading.energy = put.ok(state.energy);
+    heat(gpu, state, &put, &mut reading);
+    reading.clock_graphics = put.ok(state.clock_graphics);
+    reading.clock_graphics_max = put.ok(gpu.clocks.graphics_max);
+    reading.clock_memory = put.ok(state.clock_memory);
+    reading.clock_memory_max = put.ok(gpu.clocks.memory_max);
+    reading.pcie_generation = put.ok(Count(u64::from(gpu.pcie.generation)));
+    reading.pcie_width = put.ok(Count(u64::from(gpu.pcie.width)));
+    errors(gpu, &put, &mut reading);
+    if is_cut_by_mig(gpu) {
+        reading.busy =
+            Err(Absence::NotSupported { why: "the driver does not measure a whole GPU under MIG" });
+    } else {
+        reading.busy = put.ok(Permille(state.busy));
+    }
+    if let Silicon::Amd(amd) = &gpu.silicon {
+        if amd.power_on_other_die {
+            reading.power = put.ok(gpu_core::Microwatts::ZERO);
+        }
+    }
+    only(reading, wanted)
+}
+
+/// What a partition shows: its memory, and what the processes in it hold.
+pub(crate) fn partition(
+    gpu: &Gpu,
+    state: &GpuState,
+    total: Option<Bytes>,
+    uses: &[UseState],
+    now: BootTime,
+    wanted: MetricSet,
+) -> Reading {
+    if state.lost || gpu.asleep {
+        let absence = if state.lost { Absence::Lost } else { Absence::Asleep };
+        return only(Reading::absent(absence), wanted);
+    }
+    let mut reading = Reading::absent(Absence::NotSupported { why: "measured for the whole GPU only" });
+    let put = Put { now };
+    if let Some(total) = total {
+        let used = uses.iter().fold(Bytes::ZERO, |sum, of| sum.saturating_add(of.memory)).min(total);
+        reading.memory_total = put.ok(total);
+        reading.memory_used = put.ok(used);
+        reading.memory_free = put.ok(total.saturating_sub(used));
+    }
+    only(reading, wanted)
+}
+
+struct Put {
+    now: BootTime,
+}
+
+impl Put {
+    #[allow(clippy::unnecessary_wraps)] // the form in which readings hold values
+    fn ok<T>(&self, value: T) -> Result<Measured<T>, Absence> {
+        Ok(Measured::new(value, self.now, Source::Simulated))
+    }
+}
+
+fn memory(gpu: &Gpu, state: &GpuState, put: &Put, reading: &mut Reading) {
+    if !tells_memory(gpu) {
+        return;
+    }
+    let spec = &gpu.memory;
+    reading.memory_total = put.ok(spec.total);
+    reading.memory_used = put.ok(state.memory_used);
+    reading.memory_free = put.ok(spec.total.saturating_sub(spec.reserved).saturating_sub(state.memory_used));
+    if spec.reserved != Bytes::ZERO {
+        reading.memory_reserved = put.ok(spec.reserved);
+    }
+    if let Some(total) = spec.system_total {
+        reading.system_memory_total = put.ok(total);
+    }
+}
+
+fn heat(gpu: &Gpu, state: &GpuState, put: &Put, reading: &mut Reading) {
+    let above = |more: Millicelsius| put.ok(Millicelsius(state.temperature.get() + more.get()));
+    reading.temperature = put.ok(state.temperature);
+    if let Some(more) = gpu.thermal.hotspot_above {
+        reading.temperature_hotspot = above(more);
+    }
+    if let Some(more) = gpu.thermal.memory_above {
+        reading.temperature_memory = above(more);
+    }
+    if let Some(limit) = gpu.thermal.slowdown {
+        reading.temperature_slowdown = put.ok(limit);
+    }
+    if let Some(limit) = gpu.thermal.shutdown {
+        reading.temperature_shutdown = put.ok(limit);
+    }
+}
+
+fn errors(gpu: &Gpu, put: &Put, reading: &mut Reading) {
+    let Some(ecc) = &gpu.ecc else { return };
+    reading.ecc_corrected = put.ok(Count(ecc.corrected));
+    reading.ecc_uncorrected = put.ok(Count(ecc.uncorrected));
+    reading.retired_pages = put.ok(Count(ecc.retired_pages));
+    if let Some(remapped) = ecc.remapped_corrected {
+        reading.remapped_rows_corrected = put.ok(Count(remapped));
+        reading.remapped_rows_uncorrected = put.ok(Count(ecc.remapped_uncorrected));
+        reading.remapped_rows_pending = put.ok(Count(u64::from(ecc.remap_pending)));
+        reading.remapped_rows_failed = put.ok(Count(u64::from(ecc.remap_failed)));
+    }
+}
+
+fn is_cut_by_mig(gpu: &Gpu) -> bool {
+    matches!(&gpu.silicon, Silicon::Nvidia(nvidia) if nvidia.mig.as_ref().is_some_and(|mig| mig.enabled))
+}
+
+/// What was not asked for is not there yet.
+fn only(mut reading: Reading, wanted: MetricSet) -> Reading {
+    for metric in Metric::ALL.iter().filter(|metric| !wanted.has(**metric)) {
+        reading.set_absent(*metric, Absence::NotYet);
+    }
+    reading
+}
