@@ -16,9 +16,9 @@ use crate::system::System;
 /// let node = Node::builder()
 ///     .sysfs_root("/host/sys") // an agent in a container, with the host's /sys mounted there
 ///     .proc_root("/host/proc")
-///     .without(Vendor::INTEL)
+///     .without(Vendor::AMD)
 ///     .build();
-/// assert!(node.outcomes().iter().all(|of| of.vendor != Vendor::INTEL || of.outcome.kind() == "disabled"));
+/// assert!(node.outcomes().iter().all(|of| of.vendor != Vendor::AMD || of.outcome.kind() == "disabled"));
 /// ```
 #[derive(Debug, Default)]
 #[must_use = "a builder does nothing until `build` is called"]
@@ -43,12 +43,6 @@ impl NodeBuilder {
         self
     }
 
-    /// Loads NVIDIA's library from this file alone, instead of looking in the usual places.
-    pub fn nvml(mut self, library: impl Into<PathBuf>) -> Self {
-        self.system.nvml = Some(library.into());
-        self
-    }
-
     /// Does not look for this vendor's GPUs.
     pub fn without(mut self, vendor: Vendor) -> Self {
         self.disabled.push(vendor);
@@ -62,8 +56,7 @@ impl NodeBuilder {
     }
 
     /// Reads this machine instead of the one that the program runs on: a simulated one
-    /// (`gpu_sim::Machine`), or parts put together by hand. Roots and libraries set here are not
-    /// used then.
+    /// (`gpu_sim::Machine`), or parts put together by hand. Roots set here are not used then.
     pub fn machine(mut self, machine: impl Into<Host>) -> Self {
         self.host = Some(machine.into());
         self

@@ -1,8 +1,8 @@
 //! Joins what drivers say of processes with what `/proc` says.
 
 use gpu_core::{
-    Absence, DeviceNumber, Inventory, Need, Pid, PidView, ProcessReading, Sweep, SweepRequest, SweptProcess,
-    Sweeper, UnitId,
+    Absence, DeviceNumber, Inventory, Need, Pid, PidView, ProcessReading, Sweep, SweepRequest, Sweeper,
+    SweptProcess, UnitId,
 };
 
 /// Room that one sample after the other uses.
@@ -76,9 +76,9 @@ pub(crate) fn add_holders(
         units.sort_unstable();
         units.dedup();
         for unit in units {
-            let already = processes[..named]
-                .iter()
-                .any(|p| p.pid == swept.key.pid && p.pid_view == swept_as && p.unit.device() == unit.device());
+            let already = processes[..named].iter().any(|p| {
+                p.pid == swept.key.pid && p.pid_view == swept_as && p.unit.device() == unit.device()
+            });
             if !already {
                 processes.push(holder(swept, unit, swept_as));
             }

@@ -43,7 +43,8 @@ fn the_facade_needs_at_most_40_crates() {
 /// Nothing that compiles C, generates bindings or links a vendor's library is in the tree.
 #[test]
 fn no_c_compiler_and_no_vendor_sdk_is_needed() {
-    let forbidden = ["cc", "cmake", "bindgen", "clang-sys", "pkg-config", "prost-build", "rocm_smi_lib", "libz-sys"];
+    let forbidden =
+        ["cc", "cmake", "bindgen", "clang-sys", "pkg-config", "prost-build", "rocm_smi_lib", "libz-sys"];
     for package in tree(&["-p", "gpu-accounting", "--all-features"]) {
         let name = package.split(' ').next().unwrap_or("");
         assert!(!forbidden.contains(&name), "{package} needs a C compiler or an SDK");
@@ -55,21 +56,23 @@ fn no_c_compiler_and_no_vendor_sdk_is_needed() {
 fn arrows_point_down() {
     let family = |package: &str| -> BTreeSet<String> {
         let ours = |name: &&String| name.starts_with("gpu-");
-        tree(&["-p", package]).iter().filter(ours).map(|p| p.split(' ').next().unwrap_or("").to_owned()).collect()
+        tree(&["-p", package])
+            .iter()
+            .filter(ours)
+            .map(|p| p.split(' ').next().unwrap_or("").to_owned())
+            .collect()
     };
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(family("gpu-core"), set(&["gpu-core"]));
     assert_eq!(family("gpu-host"), set(&["gpu-core", "gpu-host"]));
     assert_eq!(family("gpu-sim"), set(&["gpu-core", "gpu-sim"]));
-    for vendor in ["gpu-nvidia", "gpu-amd", "gpu-intel"] {
-        assert_eq!(family(vendor), set(&["gpu-core", "gpu-host", vendor]));
-    }
+    assert_eq!(family("gpu-amd"), set(&["gpu-core", "gpu-host", "gpu-amd"]));
 }
 
 /// A vendor that is switched off is not in the tree.
 #[test]
 fn features_switch_vendors_off() {
-    let crates = tree(&["-p", "gpu-accounting", "--no-default-features", "--features", "amd"]);
+    let crates = tree(&["-p", "gpu-accounting", "--no-default-features"]);
     let has = |name: &str| crates.iter().any(|package| package.split(' ').next() == Some(name));
-    assert!(has("gpu-amd") && !has("gpu-nvidia") && !has("gpu-intel") && !has("nvml-wrapper"), "{crates:#?}");
+    assert!(has("gpu-host") && !has("gpu-amd"), "{crates:#?}");
 }

@@ -31,8 +31,8 @@
 use std::collections::BTreeMap;
 
 use gpu_accounting::{
-    Absence, Device, DeviceNode, Driver, Engines, Known, Link, Mode, Partition, PciId, Placement, ProcessReading, Reading, Sample,
-    Unmanaged, UnitId, VendorOutcome,
+    Absence, Device, DeviceNode, Driver, Engines, Known, Link, Mode, Partition, PciId, Placement,
+    ProcessReading, Reading, Sample, UnitId, Unmanaged, VendorOutcome,
 };
 use serde::Serialize;
 

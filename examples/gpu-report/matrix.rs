@@ -19,7 +19,10 @@ pub fn topology(inventory: &Inventory) -> Vec<String> {
     }
     let mut lines = table.lines();
     lines.push("NVn NVLink ×n   NSn NVLink ×n by switch   XG xGMI   XL Xe Link".to_owned());
-    lines.push("PCIe meeting at: PB board  PX switch  PS switches  PH host bridge  NO NUMA node  SY system".to_owned());
+    lines.push(
+        "PCIe meeting at: PB board  PX switch  PS switches  PH host bridge  NO NUMA node  SY system"
+            .to_owned(),
+    );
     lines
 }
 

@@ -22,32 +22,25 @@ impl Snapshot {
             builder = builder.only(args.vendors.iter().copied());
         }
         if let Some(name) = &args.sim {
-            return Ok(Self::of(&builder.machine(Machine::load(name)?).build(), None));
+            return Ok(Self::of(&builder.machine(Machine::load(name)?).build()));
         }
-        let mut simulated = None;
         if let Some(root) = &args.sysfs_root {
-            simulated = simulated.or(gpu_sim::tree::machine_of(root));
             builder = builder.sysfs_root(root);
         }
         if let Some(root) = &args.proc_root {
-            simulated = simulated.or(gpu_sim::tree::machine_of(root));
             builder = builder.proc_root(root);
         }
-        if let Some(library) = &args.nvml {
-            simulated = simulated.or(gpu_sim::library::machine_of(library));
-            builder = builder.nvml(library);
-        }
-        Ok(Self::of(&builder.build(), simulated))
+        Ok(Self::of(&builder.build()))
     }
 
     /// Reads the simulated machine of that name.
     pub fn of_preset(name: &str) -> Result<Self, Box<dyn std::error::Error>> {
-        Ok(Self::of(&Node::builder().machine(Machine::preset(name)?).build(), None))
+        Ok(Self::of(&Node::builder().machine(Machine::preset(name)?).build()))
     }
 
-    fn of(node: &Node, simulated: Option<String>) -> Self {
+    fn of(node: &Node) -> Self {
         Self {
-            simulated: node.simulated().map(str::to_owned).or(simulated),
+            simulated: node.simulated().map(str::to_owned),
             outcomes: node.outcomes().to_vec(),
             inventory: node.inventory(),
             sample: node.sample(),

@@ -21,8 +21,9 @@ impl Table {
 
     /// The lines of the table, heading first, each without trailing spaces.
     pub fn lines(&self) -> Vec<String> {
-        let widths: Vec<usize> =
-            (0..self.right.len()).map(|column| self.rows.iter().map(|row| width(&row[column])).max().unwrap_or(0)).collect();
+        let widths: Vec<usize> = (0..self.right.len())
+            .map(|column| self.rows.iter().map(|row| width(&row[column])).max().unwrap_or(0))
+            .collect();
         self.rows.iter().map(|row| self.line(row, &widths)).collect()
     }
 

@@ -20,7 +20,14 @@ pub fn report(snapshot: &Snapshot, paint: Paint) -> String {
     let inventory = &snapshot.inventory;
     for (number, device) in inventory.devices().enumerate() {
         out.push('\n');
-        line(&mut out, &format!("{} {}", paint.bold(&format!("#{number}  {}", device.name)), paint.dim(&device.id.to_string())));
+        line(
+            &mut out,
+            &format!(
+                "{} {}",
+                paint.bold(&format!("#{number}  {}", device.name)),
+                paint.dim(&device.id.to_string())
+            ),
+        );
         facts(&mut out, device, paint);
         readings(&mut out, snapshot.sample.reading(device.id), paint);
         partitions(&mut out, snapshot, &device.partitions, "     ", paint);
@@ -224,7 +231,14 @@ fn processes(out: &mut String, snapshot: &Snapshot, paint: Paint) {
         let name = cell("name", process.name.map(|name| name.to_string()));
         let memory = cell("memory", process.memory.map(|memory| memory.to_string()));
         let busy = cell("busy", process.busy.map(|busy| busy.to_string()));
-        table.row([process.pid.to_string(), name, place(snapshot, process), process.kinds.to_string(), memory, busy]);
+        table.row([
+            process.pid.to_string(),
+            name,
+            place(snapshot, process),
+            process.kinds.to_string(),
+            memory,
+            busy,
+        ]);
     }
     let mut lines = table.lines();
     lines.extend(absences.iter().map(|(label, absence)| paint.dim(&format!("- in {label}: {absence}"))));
@@ -260,7 +274,12 @@ fn unmanaged(out: &mut String, inventory: &Inventory, paint: Paint) {
 }
 
 fn problems(out: &mut String, snapshot: &Snapshot, paint: Paint) {
-    let lines: Vec<String> =
-        snapshot.inventory.problems.iter().chain(&snapshot.sample.problems).map(ToString::to_string).collect();
+    let lines: Vec<String> = snapshot
+        .inventory
+        .problems
+        .iter()
+        .chain(&snapshot.sample.problems)
+        .map(ToString::to_string)
+        .collect();
     section(out, "Could not be read", &lines, paint);
 }

@@ -1,0 +1,46 @@
+//! [`System`]: the machine that the program runs on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gpu_core::{Clock, Discovery, Host, Vendor};
+use gpu_host::{ProcSweeper, Roots, SystemClock, pid_namespace};
+
+/// What the builder was told about the machine that the program runs on.
+#[derive(Debug, Default)]
+pub(crate) struct System {
+    pub(crate) sysfs_root: Option<PathBuf>,
+    pub(crate) proc_root: Option<PathBuf>,
+}
+
+impl System {
+    /// The parts that the machine is read through, and where its device tree lies.
+    pub(crate) fn host(self, wanted: impl Fn(Vendor) -> bool) -> (Host, PathBuf) {
+        let mut roots = Roots::default();
+        if let Some(root) = self.sysfs_root {
+            roots = roots.sysfs(root);
+        }
+        if let Some(root) = self.proc_root {
+            roots = roots.proc(root);
+        }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new_or_unknown(&roots.proc));
+        let sweeper = Box::new(ProcSweeper::new(roots.proc.clone(), &clock));
+        let pids = pid_namespace::view(&roots.proc, roots.proc_is_usual());
+        let discoveries = discoveries(&roots, &clock, wanted);
+        (Host::new(discoveries, clock, sweeper).pids(pids), roots.sysfs)
+    }
+}
+
+/// One discovery for each vendor that this build knows.
+#[allow(unused_variables, unused_mut)] // a build may know no vendor
+fn discoveries(roots: &Roots, clock: &Arc<dyn Clock>, wanted: impl Fn(Vendor) -> bool) -> Vec<Discovery> {
+    let mut found = Vec::new();
+    let disabled = |vendor| Discovery::without(vendor, gpu_core::Outcome::Disabled);
+    #[cfg(feature = "amd")]
+    found.push(if wanted(Vendor::AMD) {
+        gpu_amd::discover(&gpu_amd::Options::new(roots.clone()).clock(Arc::clone(clock)))
+    } else {
+        disabled(Vendor::AMD)
+    });
+    found
+}
