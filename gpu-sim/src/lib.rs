@@ -37,6 +37,7 @@ mod machine;
 pub mod mig_tables;
 mod presets;
 mod reading;
+mod tree;
 mod workload;
 mod world;
 
@@ -50,5 +51,6 @@ pub use gpu::{
     TileSpec, VfSpec, XcpSpec,
 };
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};
+pub use tree::Tree;
 pub use workload::{Curve, Part, Use, UseKind, Workload};
 pub use world::{GpuState, UseState, World};

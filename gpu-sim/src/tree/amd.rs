@@ -1,0 +1,190 @@
+//! AMD's files, in the forms that the kernel's sources give (`amdgpu_pm.c`, `kfd_topology.c`,
+//! `kfd_process.c`, `amdgpu_ras.c`).
+
+use std::fmt::Write;
+use std::io;
+use std::path::Path;
+
+use gpu_core::{Bytes, Vendor};
+
+use super::write::file;
+use super::{directory, drm_nodes};
+use crate::gpu::{AmdPowerFile, AmdSpec, Gpu, Silicon};
+use crate::machine::LinkKindSpec;
+use crate::workload::Part;
+use crate::world::World;
+
+/// The attributes of one GPU, its sensors, and the platform devices of its further partitions.
+pub(super) fn gpu(world: &World, sys: &Path, position: usize, gpu: &Gpu) -> io::Result<()> {
+    let Silicon::Amd(amd) = &gpu.silicon else { return Ok(()) };
+    let (path, state) = (directory(sys, gpu), world.gpu(position));
+    let number = |name: &str, n: u64| file(&path, name, &format!("{n}\n"));
+    file(&path, "product_name", &format!("{}\n", gpu.name))?;
+    file(&path, "unique_id", &format!("{:x}\n", amd.unique_id.unwrap_or(0)))?;
+    file(&path, "serial_number", &format!("{}\n", gpu.serial.as_deref().unwrap_or("")))?;
+    file(&path, "vbios_version", &format!("{}\n", gpu.firmware.as_deref().unwrap_or("")))?;
+    number("mem_info_vram_total", gpu.memory.total.get())?;
+    number("mem_info_vram_used", state.memory_used.get())?;
+    number("mem_info_gtt_total", gpu.memory.system_total.unwrap_or_default().get())?;
+    number("mem_info_gtt_used", 0)?;
+    number("gpu_busy_percent", state.busy / 10)?;
+    let modes = [
+        ("current_compute_partition", "available_compute_partition", &amd.compute_mode, &amd.compute_modes),
+        ("current_memory_partition", "available_memory_partition", &amd.memory_mode, &amd.memory_modes),
+    ];
+    for (current, available, mode, choices) in modes {
+        if let Some(mode) = mode {
+            file(&path, current, &format!("{mode}\n"))?;
+            file(&path, available, &format!("{}\n", choices.join(", ")))?;
+        }
+    }
+    if let Some(ecc) = &gpu.ecc {
+        file(&path, "ras/umc_err_count", &format!("ue: {}\nce: {}\n", ecc.uncorrected, ecc.corrected))?;
+        file(&path, "ras/gfx_err_count", "ue: 0\nce: 0\n")?;
+    }
+    hwmon(world, &path, position, gpu, amd)?;
+    for part in amd.partitions.iter().skip(1) {
+        let device = sys.join(format!("devices/platform/amdgpu_xcp_{}", part.drm.card));
+        drm_nodes(sys, &device, &part.drm)?;
+    }
+    Ok(())
+}
+
+fn hwmon(world: &World, path: &Path, position: usize, gpu: &Gpu, amd: &AmdSpec) -> io::Result<()> {
+    let (path, state) = (path.join(format!("hwmon/hwmon{}", position + 2)), world.gpu(position));
+    file(&path, "name", "amdgpu\n")?;
+    let number = |name: &str, n: u64| file(&path, name, &format!("{n}\n"));
+    let power = if amd.power_on_other_die { 0 } else { state.power.get() };
+    if amd.power_file != AmdPowerFile::Input {
+        number("power1_average", power)?;
+    }
+    if amd.power_file != AmdPowerFile::Average {
+        number("power1_input", power)?;
+    }
+    number("power1_cap", gpu.power.limit.get())?;
+    number("power1_cap_default", gpu.power.limit_default.get())?;
+    number("power1_cap_min", gpu.power.limit_min.get())?;
+    number("power1_cap_max", gpu.power.limit_max.get())?;
+    let heat = state.temperature.get();
+    let sensors = [
+        ("temp1", "edge", Some(0)),
+        ("temp2", "junction", gpu.thermal.hotspot_above.map(|above| above.get())),
+        ("temp3", "mem", gpu.thermal.memory_above.map(|above| above.get())),
+    ];
+    for (name, label, above) in sensors {
+        if let Some(above) = above {
+            file(&path, &format!("{name}_label"), &format!("{label}\n"))?;
+            file(&path, &format!("{name}_input"), &format!("{}\n", heat + above))?;
+        }
+    }
+    if let (Some(slowdown), Some(shutdown)) = (gpu.thermal.slowdown, gpu.thermal.shutdown) {
+        file(&path, "temp2_crit", &format!("{}\n", slowdown.get()))?;
+        file(&path, "temp2_emergency", &format!("{}\n", shutdown.get()))?;
+    }
+    file(&path, "freq1_label", "sclk\n")?;
+    number("freq1_input", state.clock_graphics.get())?;
+    file(&path, "freq2_label", "mclk\n")?;
+    number("freq2_input", state.clock_memory.get())
+}
+
+/// The compute driver's topology (processors first, then a node for each partition) and processes.
+pub(super) fn compute_driver(world: &World, sys: &Path) -> io::Result<()> {
+    let gpus: Vec<(usize, &Gpu)> = world.gpus_of(Vendor::AMD).filter(|(i, _)| !world.gpu(*i).lost).collect();
+    if gpus.is_empty() {
+        return Ok(());
+    }
+    let nodes = sys.join("class/kfd/kfd/topology/nodes");
+    let processors = world.machine().numa_nodes.len();
+    for number in 0..processors {
+        file(&nodes.join(number.to_string()), "properties", "cpu_cores_count 64\nsimd_count 0\n")?;
+    }
+    let mut number = processors;
+    // The first node of each GPU: what its links and those of others lead to.
+    let mut firsts = Vec::new();
+    for (position, gpu) in &gpus {
+        firsts.push((*position, number));
+        if let Silicon::Amd(amd) = &gpu.silicon {
+            number += amd.partitions.len();
+        }
+    }
+    for (position, gpu) in &gpus {
+        let Silicon::Amd(amd) = &gpu.silicon else { continue };
+        for index in 0..amd.partitions.len() {
+            node(world, &nodes, *position, gpu, amd, index, &firsts)?;
+        }
+    }
+    processes(world, sys, &gpus)
+}
+
+fn node(
+    world: &World,
+    nodes: &Path,
+    position: usize,
+    gpu: &Gpu,
+    amd: &AmdSpec,
+    index: usize,
+    firsts: &[(usize, usize)],
+) -> io::Result<()> {
+    let first = |of: usize| firsts.iter().find(|(position, _)| *position == of).map_or(0, |(_, node)| *node);
+    let part = &amd.partitions[index];
+    let path = nodes.join((first(position) + index).to_string());
+    file(&path, "gpu_id", &format!("{}\n", part.gpu_id))?;
+    let location = u64::from(gpu.pci.bus) << 8 | u64::from(gpu.pci.device) << 3 | index as u64;
+    let dies = amd.xcc as usize / amd.partitions.len();
+    let properties = [
+        ("simd_count", u64::from(part.compute_units) * 4),
+        ("simd_per_cu", 4),
+        ("gfx_target_version", u64::from(amd.gfx_target_version)),
+        ("vendor_id", u64::from(gpu.pci_id.vendor)),
+        ("device_id", u64::from(gpu.pci_id.device)),
+        ("location_id", location),
+        ("domain", u64::from(gpu.pci.domain)),
+        ("drm_render_minor", u64::from(part.drm.render)),
+        ("hive_id", amd.hive_id.unwrap_or(0)),
+        ("unique_id", amd.unique_id.unwrap_or(0)),
+        ("num_xcc", dies as u64),
+    ];
+    let text = properties.iter().fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "{name} {value}");
+        text
+    });
+    file(&path, "properties", &text)?;
+    file(&path, "mem_banks/0/properties", &format!("heap_type 1\nsize_in_bytes {}\n", part.memory.get()))?;
+    let io_link = |n: usize, kind: u64, to: usize, weight: u32| {
+        file(
+            &path,
+            &format!("io_links/{n}/properties"),
+            &format!("type {kind}\nnode_to {to}\nweight {weight}\n"),
+        )
+    };
+    io_link(0, 2, gpu.numa.map_or(0, |node| node.0 as usize), 20)?;
+    for (n, link) in world.machine().links.iter().enumerate() {
+        let LinkKindSpec::Xgmi { weight } = link.kind else { continue };
+        let other = if link.a == position { link.b } else { link.a };
+        if (link.a == position || link.b == position) && firsts.iter().any(|(of, _)| *of == other) {
+            io_link(n + 1, 11, first(other), weight)?;
+        }
+    }
+    Ok(())
+}
+
+/// `proc/<pid>/vram_<gpu_id>` for every GPU that the process could use, 0 where it holds nothing.
+fn processes(world: &World, sys: &Path, gpus: &[(usize, &Gpu)]) -> io::Result<()> {
+    let folder = sys.join("class/kfd/kfd/proc");
+    std::fs::create_dir_all(&folder)?;
+    for (position, gpu) in gpus {
+        let Silicon::Amd(amd) = &gpu.silicon else { continue };
+        for of in world.uses(*position) {
+            let here = match of.part {
+                Part::Xcp { index } => index as usize,
+                _ => 0,
+            };
+            for (index, part) in amd.partitions.iter().enumerate() {
+                let memory = if index == here { of.memory } else { Bytes::ZERO };
+                let path = folder.join(of.pid.to_string());
+                file(&path, &format!("vram_{}", part.gpu_id), &format!("{}\n", memory.get()))?;
+            }
+        }
+    }
+    Ok(())
+}
