@@ -39,7 +39,8 @@ reasons! {
     POWER_CAP = 2, "power cap";
     /// Temperature, by hardware or software (NVML `HwThermalSlowdown`, `SwThermalSlowdown`; Intel `reason_thermal`).
     THERMAL = 3, "thermal";
-    /// The power supply or the board's regulator asks for it (NVML `HwPowerBrakeSlowdown`; Intel `reason_vr_tdc`, `reason_vr_thermalert`, `reason_ratl`).
+    /// The power supply or the board's regulator asks for it (NVML `HwPowerBrakeSlowdown`; Intel
+    /// `reason_vr_tdc`, `reason_vr_thermalert`, `reason_ratl`).
     POWER_BRAKE = 4, "power brake";
     /// Hardware slowdown without a finer reason (NVML `HwSlowdown`; Intel `reason_prochot`).
     HARDWARE = 5, "hardware slowdown";

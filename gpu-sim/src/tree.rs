@@ -1,9 +1,11 @@
 //! A world as `/sys` and `/proc` trees under a folder.
 //!
 //! Written: PCI functions with their bridges, DRM nodes, NUMA, processes, and AMD's files (sysfs,
-//! hwmon, the compute driver's topology and processes). Intel's and NVIDIA's own files are not.
+//! hwmon, the compute driver's topology and processes) and Intel's (i915, i915 with the backport,
+//! xe; sysfs, hwmon, virtual functions). NVIDIA's own files are not.
 
 mod amd;
+mod intel;
 mod write;
 
 use std::io;
@@ -60,8 +62,10 @@ impl World {
         for (position, gpu) in self.machine().gpus.iter().enumerate() {
             if !self.gpu(position).lost {
                 pci(&sys, gpu)?;
-                if matches!(gpu.silicon, Silicon::Amd(_)) {
-                    amd::gpu(self, &sys, position, gpu)?;
+                match gpu.silicon {
+                    Silicon::Amd(_) => amd::gpu(self, &sys, position, gpu)?,
+                    Silicon::Intel(_) => intel::gpu(self, &sys, position, gpu)?,
+                    Silicon::Nvidia(_) => {}
                 }
             }
         }
