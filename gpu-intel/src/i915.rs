@@ -42,10 +42,14 @@ fn tile(path: &Path, number: u32, chips: &[Hwmon]) -> Tile {
                 .into_iter()
                 .filter_map(at)
                 .collect(),
-            throttle_heat: ["throttle_reason_thermal", "throttle_reason_ratl", "throttle_reason_vr_thermalert"]
-                .into_iter()
-                .filter_map(at)
-                .collect(),
+            throttle_heat: [
+                "throttle_reason_thermal",
+                "throttle_reason_ratl",
+                "throttle_reason_vr_thermalert",
+            ]
+            .into_iter()
+            .filter_map(at)
+            .collect(),
             throttle_hardware: ["throttle_reason_prochot", "throttle_reason_vr_tdc"]
                 .into_iter()
                 .filter_map(at)

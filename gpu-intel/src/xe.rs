@@ -9,7 +9,10 @@ use crate::board::{Gt, Quota, Tile, numbered};
 /// Tiles below the device's directory. The lowest GT of a tile is its graphics GT; a second one
 /// is the media GT (Battlemage: `tile0/gt1`) and no tile.
 pub(crate) fn tiles(device: &Path) -> Vec<Tile> {
-    numbered(device, "tile").into_iter().map(|number| tile(&device.join(format!("tile{number}")), number)).collect()
+    numbered(device, "tile")
+        .into_iter()
+        .map(|number| tile(&device.join(format!("tile{number}")), number))
+        .collect()
 }
 
 fn tile(path: &Path, number: u32) -> Tile {

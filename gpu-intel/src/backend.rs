@@ -1,0 +1,134 @@
+//! [`IntelBackend`]: the read side.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use gpu_core::{
+    Absence, Backend, BootTime, Capabilities, Clock, Error, ErrorKind, Inventory, PartitionId, Problem,
+    Query, Reading, Sample, UnitId, Units, Vendor,
+};
+
+use crate::board::{self, Board, Boards};
+use crate::{inventory, reading};
+
+/// Reads Intel's GPUs from sysfs and hwmon.
+///
+/// Files are found when the machine is looked at (at the start and at every
+/// [`inventory`](Backend::inventory)) and read at every sample.
+#[derive(Debug)]
+pub struct IntelBackend {
+    sysfs: PathBuf,
+    clock: Arc<dyn Clock>,
+    boards: RwLock<Arc<Boards>>,
+}
+
+impl IntelBackend {
+    /// The GPUs under `sysfs`.
+    ///
+    /// # Errors
+    /// When PCI or DRM cannot be listed, though they are there.
+    pub fn new(sysfs: PathBuf, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let boards = RwLock::new(Arc::new(board::look(&sysfs)?));
+        Ok(Self { sysfs, clock, boards })
+    }
+
+    fn boards(&self) -> Arc<Boards> {
+        Arc::clone(&self.boards.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn look_again(&self) -> Result<Arc<Boards>, Error> {
+        let found = Arc::new(board::look(&self.sysfs)?);
+        *self.boards.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&found);
+        Ok(found)
+    }
+}
+
+/// Refuses units of ours that are not there.
+fn check(boards: &Boards, units: Units<'_>) -> Result<(), Error> {
+    let Units::Only(units) = units else { return Ok(()) };
+    let stranger = units.iter().find(|unit| unit.vendor() == Vendor::INTEL && !is_known(boards, **unit));
+    stranger.map_or(Ok(()), |unit| Err(Error::unknown_unit(unit)))
+}
+
+fn is_known(boards: &Boards, unit: UnitId) -> bool {
+    boards.boards.iter().any(|board| match unit {
+        UnitId::Device(id) => board.id == id,
+        UnitId::Partition(id) => parts_of(board).any(|part| part == id),
+        _ => false,
+    })
+}
+
+fn parts_of(board: &Board) -> impl Iterator<Item = PartitionId> + '_ {
+    let tiles = if board.has_tiles() { board.tiles.as_slice() } else { &[] };
+    let tiles = tiles.iter().map(|tile| board.tile_id(tile));
+    tiles.chain(board.virtual_functions.iter().map(|function| board.function_id(function)))
+}
+
+impl Backend for IntelBackend {
+    fn vendor(&self) -> Vendor {
+        Vendor::INTEL
+    }
+
+    fn inventory(&self) -> Result<Inventory, Error> {
+        let boards = self.look_again()?;
+        Ok(inventory::inventory(&self.sysfs, &boards, self.clock.boot_id()))
+    }
+
+    fn capabilities(&self, unit: UnitId) -> Result<Capabilities, Error> {
+        let mut sample = Sample::new();
+        self.sample_into(&Query::everything().units(Units::Only(&[unit])).without_processes(), &mut sample)?;
+        let reading = sample.get(unit).ok_or_else(|| Error::unknown_unit(unit))?;
+        Ok(Capabilities::from_reading(unit, reading))
+    }
+
+    fn sample_into(&self, query: &Query<'_>, sample: &mut Sample) -> Result<(), Error> {
+        let mut boards = self.boards();
+        if check(&boards, query.units).is_err() {
+            // It may have come since: virtual functions are made at run time.
+            boards = self.look_again()?;
+            check(&boards, query.units)?;
+        }
+        let now = self.clock.boot_now();
+        for board in &boards.boards {
+            sample_board(board, query, now, sample);
+        }
+        Ok(())
+    }
+}
+
+fn wants(query: &Query<'_>, unit: UnitId) -> bool {
+    match query.units {
+        Units::All => true,
+        Units::Devices => matches!(unit, UnitId::Device(_)),
+        Units::Only(units) => units.contains(&unit),
+        _ => false,
+    }
+}
+
+fn sample_board(board: &Board, query: &Query<'_>, now: BootTime, sample: &mut Sample) {
+    let unreadable = board.sensors.unreadable();
+    if unreadable == Some(Absence::Lost) {
+        let error = Error::new(ErrorKind::DeviceLost, board.id.to_string(), "its directory in sysfs is gone");
+        sample.problems.push(Problem::new(Vendor::INTEL, &error));
+    }
+    let metrics = query.metrics;
+    let mut unit = |unit: UnitId, read: &dyn Fn(&mut Reading)| {
+        if wants(query, unit) {
+            let reading = sample.push(unit, Reading::default());
+            match unreadable {
+                Some(absence) => reading::fill(reading, metrics, absence),
+                None => read(reading),
+            }
+        }
+    };
+    unit(board.id.into(), &|reading| board.sensors.read(metrics, now, reading));
+    if board.has_tiles() {
+        for tile in &board.tiles {
+            unit(board.tile_id(tile).into(), &|reading| reading::tile(tile, metrics, now, reading));
+        }
+    }
+    for function in &board.virtual_functions {
+        let id = board.function_id(function).into();
+        unit(id, &|reading| reading::virtual_function(function, metrics, now, reading));
+    }
+}

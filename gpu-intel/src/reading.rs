@@ -1,0 +1,335 @@
+//! What a GPU shows: sysfs attributes of i915 and xe, and their hwmon.
+
+use std::path::{Path, PathBuf};
+
+use gpu_core::{
+    Absence, BootTime, Bytes, Hertz, Measured, Metric, MetricSet, Microjoules, Microwatts, Millicelsius,
+    PciAddress, Reading, Rpm, Source, ThrottleReasons,
+};
+use gpu_host::file::Attribute;
+use gpu_host::hwmon::Hwmon;
+
+use crate::board::{Gt, Tile, VirtualFunction};
+use crate::error;
+
+const LEVEL_ZERO: &str = "on Intel only through Level Zero, which is not read yet";
+const FDINFO: &str = "on Intel only per process (DRM fdinfo) or through Level Zero, which are not read yet";
+const PMU: &str = "on Intel only through perf or DRM fdinfo, which are not read yet";
+const COUNTS_ENERGY: &str = "the driver counts energy: take the difference of two samples";
+const NO_FILE: &str = "the driver has no file for it";
+const ENDPOINT: &str = "the GPU's own PCI function shows the link inside the card, not the slot's";
+
+/// Why a part does not show what only the whole GPU does.
+const WHOLE_GPU_ONLY: Absence =
+    Absence::NotSupported { why: "the driver measures the whole GPU only: read the device" };
+
+/// The files of one GPU, found once. One that was not there then is not looked for again until
+/// the next inventory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sensors {
+    path: PathBuf,
+    runtime_status: Option<Attribute>,
+    /// To be added up.
+    memory: Vec<Attribute>,
+    gts: Vec<Gt>,
+    energy: Option<Attribute>,
+    power_limit: Option<Attribute>,
+    power_limit_default: Option<Attribute>,
+    temperature: Option<Attribute>,
+    temperature_memory: Option<Attribute>,
+    fan_rotation: Option<Attribute>,
+}
+
+impl Sensors {
+    /// The files of the GPU whose PCI function is at `path`. `total` is the file with the memory
+    /// of all tiles, where the driver has one.
+    pub(crate) fn of(path: &Path, chips: &[Hwmon], tiles: &[Tile], total: Option<Attribute>) -> Self {
+        let status = "power/runtime_status";
+        let mut sensors = Self {
+            path: path.to_path_buf(),
+            runtime_status: Some(Attribute::new(path.join(status), status)).filter(Attribute::exists),
+            memory: match total {
+                Some(total) => vec![total],
+                None => tiles.iter().filter_map(|tile| tile.memory.clone()).collect(),
+            },
+            gts: tiles.iter().map(|tile| tile.gt.clone()).collect(),
+            ..Self::default()
+        };
+        if let Some(chip) = chips.iter().find(|chip| matches!(chip.name.as_str(), "i915" | "xe")) {
+            sensors.add_hwmon(chip);
+        }
+        sensors
+    }
+
+    /// xe numbers its channels: 1 is the card and 2 the package; of temperatures, 2 is the package
+    /// and 3 the memory (kernel: `sysfs-driver-intel-xe-hwmon`).
+    fn add_hwmon(&mut self, chip: &Hwmon) {
+        let either = |card: &'static str, package: &'static str| {
+            chip.existing(card).or_else(|| chip.existing(package))
+        };
+        self.energy = either("energy1_input", "energy2_input");
+        self.power_limit = either("power1_max", "power2_max");
+        self.power_limit_default = either("power1_rated_max", "power2_rated_max");
+        if chip.name == "xe" {
+            self.temperature = chip.existing("temp2_input");
+            self.temperature_memory = chip.existing("temp3_input");
+        } else {
+            self.temperature = chip.existing("temp1_input");
+        }
+        self.fan_rotation = chip.existing("fan1_input");
+    }
+
+    /// True when a file shows memory of the card's own.
+    pub(crate) fn has_memory(&self) -> bool {
+        !self.memory.is_empty()
+    }
+
+    /// Memory of all tiles together.
+    pub(crate) fn memory_total(&self) -> Result<Bytes, Absence> {
+        memory(&self.memory)
+    }
+
+    /// Why nothing can be read now, if so: the GPU is gone or sleeps.
+    pub(crate) fn unreadable(&self) -> Option<Absence> {
+        match self.runtime_status.as_ref().map(|file| file.with_bytes(|text| Some(error::is_asleep(text)))) {
+            Some(Ok(true)) => Some(Absence::Asleep),
+            Some(Ok(false)) => None,
+            Some(Err(_)) | None if self.path.exists() => None,
+            Some(Err(_)) | None => Some(Absence::Lost),
+        }
+    }
+
+    /// Fills in what is wanted of the whole GPU.
+    pub(crate) fn read(&self, wanted: MetricSet, now: BootTime, reading: &mut Reading) {
+        let read = Reader { wanted, now };
+        read.absences(reading);
+        read.memory(reading, &self.memory);
+        read.value(&mut reading.energy, Metric::Energy, self.energy.as_ref(), Source::Hwmon, Microjoules);
+        let limit = |slot: &mut _, metric, file: &Option<Attribute>| {
+            read.value(slot, metric, file.as_ref(), Source::Hwmon, Microwatts);
+        };
+        limit(&mut reading.power_limit, Metric::PowerLimit, &self.power_limit);
+        limit(&mut reading.power_limit_default, Metric::PowerLimitDefault, &self.power_limit_default);
+        read.heat(&mut reading.temperature, Metric::Temperature, self.temperature.as_ref());
+        read.heat(
+            &mut reading.temperature_memory,
+            Metric::TemperatureMemory,
+            self.temperature_memory.as_ref(),
+        );
+        let fan = self.fan_rotation.as_ref();
+        read.value(&mut reading.fan_rotation, Metric::FanRotation, fan, Source::Hwmon, Rpm);
+        match self.gts.as_slice() {
+            [only] => read.clocks(reading, only),
+            _ => {
+                let why = "each tile has a clock of its own: read the tiles";
+                let why = if self.gts.is_empty() { NO_FILE } else { why };
+                read.absent(reading, Metric::ClockGraphics, why);
+                read.absent(reading, Metric::ClockGraphicsMax, why);
+            }
+        }
+        read.throttle(reading, &self.gts);
+    }
+}
+
+/// Fills in what is wanted of one tile.
+pub(crate) fn tile(tile: &Tile, wanted: MetricSet, now: BootTime, reading: &mut Reading) {
+    let read = Reader { wanted, now };
+    read.fill(reading, WHOLE_GPU_ONLY);
+    read.absences(reading);
+    read.memory(reading, tile.memory.as_slice());
+    if tile.energy.is_some() {
+        read.value(&mut reading.energy, Metric::Energy, tile.energy.as_ref(), Source::Hwmon, Microjoules);
+    }
+    read.clocks(reading, &tile.gt);
+    read.throttle(reading, std::slice::from_ref(&tile.gt));
+}
+
+/// Fills in what is wanted of one virtual function, as its physical function's driver shows it.
+pub(crate) fn virtual_function(
+    function: &VirtualFunction,
+    wanted: MetricSet,
+    now: BootTime,
+    reading: &mut Reading,
+) {
+    let read = Reader { wanted, now };
+    read.fill(reading, WHOLE_GPU_ONLY);
+    read.memory(reading, &function.quota.memory);
+    read.absent(reading, Metric::MemoryUsed, FDINFO);
+    read.absent(reading, Metric::MemoryFree, FDINFO);
+}
+
+/// Puts one absence in the place of every wanted metric.
+pub(crate) fn fill(reading: &mut Reading, wanted: MetricSet, absence: Absence) {
+    Reader { wanted, now: BootTime(0) }.fill(reading, absence);
+}
+
+/// The sum of what the files say; a quota of 0 is none, and the driver shares out as it likes.
+pub(crate) fn memory(files: &[Attribute]) -> Result<Bytes, Absence> {
+    if files.is_empty() {
+        return Err(Absence::NotSupported { why: "the driver shows no memory that is its own" });
+    }
+    let mut sum = Bytes::ZERO;
+    for file in files {
+        let overflow = Absence::Failed { at: "the sum of the tiles' memory", code: None };
+        sum = sum.checked_add(Bytes(file.read_u64()?)).ok_or(overflow)?;
+    }
+    if sum == Bytes::ZERO {
+        return Err(Absence::NotSupported { why: "the driver says 0: no memory is set aside" });
+    }
+    Ok(sum)
+}
+
+/// The graphics of Intel's processors is always function 00:02.0.
+pub(crate) fn is_integrated(address: PciAddress) -> bool {
+    (address.domain, address.bus, address.device, address.function) == (0, 0, 2, 0)
+}
+
+/// One reading of one unit.
+struct Reader {
+    wanted: MetricSet,
+    now: BootTime,
+}
+
+impl Reader {
+    /// The value of `file` for `metric`, as `convert` makes it.
+    fn value<T>(
+        &self,
+        slot: &mut Result<Measured<T>, Absence>,
+        metric: Metric,
+        file: Option<&Attribute>,
+        source: Source,
+        convert: impl FnOnce(u64) -> T,
+    ) {
+        if self.wanted.has(metric) {
+            *slot = match file {
+                Some(file) => file.read_u64().map(|n| Measured::new(convert(n), self.now, source)),
+                None => Err(Absence::NotSupported { why: NO_FILE }),
+            };
+        }
+    }
+
+    fn heat(
+        &self,
+        slot: &mut Result<Measured<Millicelsius>, Absence>,
+        metric: Metric,
+        file: Option<&Attribute>,
+    ) {
+        if self.wanted.has(metric) {
+            *slot = match file {
+                Some(file) => {
+                    file.read_i64().map(|n| Measured::new(Millicelsius(n), self.now, Source::Hwmon))
+                }
+                None => Err(Absence::NotSupported { why: "the driver shows no such temperature" }),
+            };
+        }
+    }
+
+    fn memory(&self, reading: &mut Reading, files: &[Attribute]) {
+        if self.wanted.has(Metric::MemoryTotal) {
+            reading.memory_total = memory(files).map(|total| Measured::new(total, self.now, Source::Sysfs));
+        }
+    }
+
+    fn clocks(&self, reading: &mut Reading, gt: &Gt) {
+        let (now, most) = (gt.clock.as_ref(), gt.clock_max.as_ref());
+        let mhz = Hertz::from_mhz;
+        self.value(&mut reading.clock_graphics, Metric::ClockGraphics, now, Source::Sysfs, mhz);
+        self.value(&mut reading.clock_graphics_max, Metric::ClockGraphicsMax, most, Source::Sysfs, mhz);
+    }
+
+    /// The reasons of all tiles together.
+    fn throttle(&self, reading: &mut Reading, gts: &[Gt]) {
+        if !self.wanted.has(Metric::Throttle) {
+            return;
+        }
+        let mut all = Err(Absence::NotSupported { why: NO_FILE });
+        for gt in gts.iter().filter(|gt| gt.throttle_status.is_some()) {
+            match throttle_reasons(gt) {
+                Ok(reasons) => all = Ok(all.unwrap_or(ThrottleReasons::NONE) | reasons),
+                Err(absence) => {
+                    all = Err(absence);
+                    break;
+                }
+            }
+        }
+        reading.throttle = all.map(|reasons| Measured::new(reasons, self.now, Source::Sysfs));
+    }
+
+    fn absences(&self, reading: &mut Reading) {
+        use Metric::{
+            Busy, ClockMemory, ClockMemoryMax, ClockSm, ClockVideo, DecoderBusy, EccCorrected,
+            EccCorrectedLifetime, EccUncorrected, EccUncorrectedLifetime, EncoderBusy, FanSpeed, MemoryBusy,
+            MemoryFree, MemoryReserved, MemoryUsed, PcieGeneration, PcieReplays, PcieWidth, PerformanceState,
+            Power, PowerLimitMax, PowerLimitMin, RemappedRowsCorrected, RemappedRowsFailed,
+            RemappedRowsPending, RemappedRowsUncorrected, RetiredPages, SystemMemoryTotal, SystemMemoryUsed,
+            TemperatureHotspot, TemperatureShutdown, TemperatureSlowdown,
+        };
+        let groups: [(&[Metric], &'static str); 7] = [
+            (&[MemoryUsed, MemoryFree, SystemMemoryUsed], FDINFO),
+            (&[Busy, MemoryBusy, EncoderBusy, DecoderBusy], PMU),
+            (&[Power], COUNTS_ENERGY),
+            (&[MemoryReserved, SystemMemoryTotal, PowerLimitMin, PowerLimitMax, FanSpeed], NO_FILE),
+            (&[PcieGeneration, PcieWidth, PcieReplays], ENDPOINT),
+            (&[ClockSm, PerformanceState, RemappedRowsPending, RemappedRowsFailed], "NVIDIA's"),
+            (
+                &[
+                    TemperatureHotspot,
+                    TemperatureSlowdown,
+                    TemperatureShutdown,
+                    ClockMemory,
+                    ClockMemoryMax,
+                    ClockVideo,
+                    EccCorrected,
+                    EccUncorrected,
+                    EccCorrectedLifetime,
+                    EccUncorrectedLifetime,
+                    RemappedRowsCorrected,
+                    RemappedRowsUncorrected,
+                    RetiredPages,
+                ],
+                LEVEL_ZERO,
+            ),
+        ];
+        for (metrics, why) in groups {
+            for metric in metrics {
+                self.absent(reading, *metric, why);
+            }
+        }
+    }
+
+    fn fill(&self, reading: &mut Reading, absence: Absence) {
+        for metric in Metric::ALL.iter().filter(|metric| self.wanted.has(**metric)) {
+            reading.set_absent(*metric, absence);
+        }
+    }
+
+    fn absent(&self, reading: &mut Reading, metric: Metric, why: &'static str) {
+        if self.wanted.has(metric) {
+            reading.set_absent(metric, Absence::NotSupported { why });
+        }
+    }
+}
+
+/// Why the GT runs slower than asked for: `status` says whether, the other files why.
+fn throttle_reasons(gt: &Gt) -> Result<ThrottleReasons, Absence> {
+    let is_set = |file: &Attribute| file.read_u64().map(|value| value != 0);
+    match &gt.throttle_status {
+        Some(status) if !is_set(status)? => return Ok(ThrottleReasons::NONE),
+        _ => {}
+    }
+    let mut reasons = ThrottleReasons::NONE;
+    let groups = [
+        (&gt.throttle_power, ThrottleReasons::POWER_CAP),
+        (&gt.throttle_heat, ThrottleReasons::THERMAL),
+        (&gt.throttle_hardware, ThrottleReasons::HARDWARE),
+    ];
+    for (files, reason) in groups {
+        for file in files {
+            if is_set(file)? {
+                reasons = reasons | reason;
+            }
+        }
+    }
+    // It is throttled for a reason that has no file that we know: the status itself is kept.
+    Ok(if reasons.is_empty() { ThrottleReasons { known: 0, raw: 1 } } else { reasons })
+}
