@@ -42,5 +42,11 @@ fn discoveries(roots: &Roots, clock: &Arc<dyn Clock>, wanted: impl Fn(Vendor) ->
     } else {
         disabled(Vendor::AMD)
     });
+    #[cfg(feature = "intel")]
+    found.push(if wanted(Vendor::INTEL) {
+        gpu_intel::discover(&gpu_intel::Options::new(roots.clone()).clock(Arc::clone(clock)))
+    } else {
+        disabled(Vendor::INTEL)
+    });
     found
 }
