@@ -131,7 +131,15 @@ fn a_media_gt_is_no_tile() {
 
 #[test]
 fn virtual_functions_are_parts_with_quotas() {
-    let (_folder, _world, backend) = preset("flex-170-2");
+    let (folder, world, backend) = preset("flex-170-2");
+    let parent = world.machine().gpus[1].pci;
+    for function in 1..=2 {
+        // As after `sriov_drivers_autoprobe`: the host's driver holds them too.
+        let address = gpu_core::PciAddress { function, ..parent }.to_string();
+        let path = folder.0.join("sys/bus/pci/devices").join(address);
+        let _ = fs::remove_file(path.join("driver"));
+        std::os::unix::fs::symlink(folder.0.join("sys/bus/pci/drivers/i915"), path.join("driver")).unwrap();
+    }
     let inventory = backend.inventory().unwrap();
     assert_eq!(inventory.devices.len(), 2, "no virtual function is a device");
     let (whole, cut) = (&inventory.devices[0], &inventory.devices[1]);
