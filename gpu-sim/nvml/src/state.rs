@@ -1,0 +1,230 @@
+//! The machine behind the calls: what NVML would know of it, computed once for each time of the
+//! simulated clock.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use gpu_core::{BootTime, Clock, Nanoseconds, Vendor};
+use gpu_sim::{
+    ComputeInstanceSpec, Fault, Gpu, GpuInstanceSpec, GpuState, Machine, MigProfile, MigSpec, NvidiaDriver,
+    NvidiaSpec, Silicon, UseState, World,
+};
+
+use crate::abi::Code;
+use crate::handle::{Device, Place};
+
+/// The machine behind the calls.
+#[derive(Debug)]
+pub struct State {
+    pub world: World,
+    described: Machine,
+    /// Positions of NVIDIA's GPUs, in NVML's order of indexes.
+    pub order: Vec<usize>,
+    at: BootTime,
+    shown: Vec<(GpuState, Vec<UseState>)>,
+    pub faults: Faults,
+    grown: AtomicUsize,
+}
+
+/// Faults in the form in which calls ask for them.
+#[derive(Debug, Default)]
+pub struct Faults {
+    pub codes: HashMap<String, Vec<(Option<usize>, u32)>>,
+    pub latency: HashMap<String, Nanoseconds>,
+    pub latency_of_all: Nanoseconds,
+    pub unprivileged: bool,
+    pub unterminated: bool,
+    pub growing: bool,
+    pub old_stride: bool,
+    pub garbage: bool,
+    pub pid_shift: u32,
+}
+
+impl Faults {
+    fn of(machine: &Machine) -> Self {
+        let mut faults = Self::default();
+        for fault in &machine.faults {
+            match fault {
+                Fault::ReturnCode { function, code, gpu } => {
+                    faults.codes.entry(function.clone()).or_default().push((*gpu, *code));
+                }
+                Fault::Latency { function, time } if function == "*" => faults.latency_of_all = *time,
+                Fault::Latency { function, time } => {
+                    faults.latency.insert(function.clone(), *time);
+                }
+                Fault::Unprivileged => faults.unprivileged = true,
+                Fault::UnterminatedStrings => faults.unterminated = true,
+                Fault::GrowingLists => faults.growing = true,
+                Fault::OldProcessStride => faults.old_stride = true,
+                Fault::GarbageUtilisation => faults.garbage = true,
+                Fault::PidsShifted { by } => faults.pid_shift = *by,
+                _ => {}
+            }
+        }
+        faults
+    }
+}
+
+impl State {
+    pub fn new(machine: Machine) -> Self {
+        let world = World::new(machine.clone());
+        let mut order: Vec<usize> = world.gpus_of(Vendor::NVIDIA).map(|(position, _)| position).collect();
+        if machine.faults.contains(&Fault::IndexesPermuted) {
+            order.reverse();
+        }
+        let faults = Faults::of(&machine);
+        let at = world.clock().boot_now();
+        let mut state =
+            Self { world, described: machine, order, at, shown: Vec::new(), faults, grown: AtomicUsize::new(0) };
+        state.look();
+        state
+    }
+
+    fn look(&mut self) {
+        self.at = self.world.clock().boot_now();
+        let gpus = 0..self.world.machine().gpus.len();
+        self.shown = gpus.map(|gpu| (self.world.gpu(gpu), self.world.uses(gpu))).collect();
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, span: Nanoseconds) {
+        self.world.clock().advance(span);
+        self.look();
+    }
+
+    /// The same machine at the same or a later time, with these faults beside its own.
+    pub fn with(&self, faults: impl IntoIterator<Item = Fault>, uptime: Option<u64>) -> Self {
+        let mut machine = self.described.clone();
+        let described = self.described.clone();
+        machine.faults.extend(faults);
+        let mut next = Self::new(machine);
+        next.described = described;
+        let until = BootTime(uptime.unwrap_or(0).max(self.at.0));
+        next.advance(until.since(next.at));
+        next
+    }
+
+    /// The faults in force that the description does not have.
+    pub fn added(&self) -> Vec<Fault> {
+        self.world.machine().faults[self.described.faults.len()..].to_vec()
+    }
+
+    /// NVIDIA's driver, if it is loaded and drives anything.
+    pub fn driver(&self) -> Option<&NvidiaDriver> {
+        let driver = self.world.machine().nvidia_driver.as_ref()?;
+        self.world.has_driver(Vendor::NVIDIA).then_some(driver)
+    }
+
+    /// A GPU that is still there.
+    pub fn at(&self, position: usize) -> Result<View<'_>, Code> {
+        let gpu = self.world.machine().gpus.get(position).ok_or(Code::INVALID_ARGUMENT)?;
+        let Silicon::Nvidia(nvidia) = &gpu.silicon else { return Err(Code::INVALID_ARGUMENT) };
+        let (state, uses) = self.shown.get(position).ok_or(Code::INVALID_ARGUMENT)?;
+        if state.lost {
+            return Err(Code::GPU_IS_LOST);
+        }
+        Ok(View { position, gpu, nvidia, state, uses })
+    }
+
+    /// What a handle means: the GPU, and the MIG device on it.
+    pub fn device(&self, device: Device) -> Result<(View<'_>, Option<MigView<'_>>), Code> {
+        let Place { gpu, mig } = device.place()?;
+        let view = self.at(gpu)?;
+        let mig = mig.map(|(gi, ci)| view.mig_device(gi, ci)).transpose()?;
+        Ok((view, mig))
+    }
+
+    /// The GPU of a handle; what is asked for is not there for a MIG device.
+    pub fn whole(&self, device: Device) -> Result<View<'_>, Code> {
+        match self.device(device)? {
+            (view, None) => Ok(view),
+            (_, Some(_)) => Err(Code::NOT_SUPPORTED),
+        }
+    }
+
+    /// The GPU of a handle, or of the MIG device's parent.
+    pub fn board(&self, device: Device) -> Result<View<'_>, Code> {
+        self.device(device).map(|(view, _)| view)
+    }
+
+    /// How many rows more a list has by now than when its length was asked for.
+    pub fn growth(&self, asked_for_length: bool) -> usize {
+        if !self.faults.growing {
+            return 0;
+        }
+        // Starts over now and then, so that a patient client's memory is not the limit.
+        let grown = self.grown.load(Ordering::Relaxed) % 64;
+        if asked_for_length {
+            self.grown.store(grown + 1, Ordering::Relaxed);
+        }
+        grown
+    }
+
+    /// The time of day, as NVML stamps what it reports.
+    pub fn wall_us(&self) -> u64 {
+        self.world.clock().wall_now().0 / 1000
+    }
+}
+
+/// One GPU as it shows itself now.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub position: usize,
+    pub gpu: &'a Gpu,
+    pub nvidia: &'a NvidiaSpec,
+    pub state: &'a GpuState,
+    pub uses: &'a [UseState],
+}
+
+/// One MIG device.
+#[derive(Clone, Copy)]
+pub struct MigView<'a> {
+    pub gi: &'a GpuInstanceSpec,
+    pub ci: &'a ComputeInstanceSpec,
+    pub profile: &'a MigProfile,
+}
+
+impl<'a> View<'a> {
+    /// MIG of a board that has it.
+    pub fn mig(&self) -> Result<&'a MigSpec, Code> {
+        self.nvidia.mig.as_ref().ok_or(Code::NOT_SUPPORTED)
+    }
+
+    /// True under MIG.
+    pub fn is_cut(&self) -> bool {
+        self.nvidia.mig.as_ref().is_some_and(|mig| mig.enabled)
+    }
+
+    /// A GPU instance, with the profile that it was made from.
+    pub fn instance(&self, gi: u32) -> Result<(&'a GpuInstanceSpec, &'a MigProfile), Code> {
+        let mig = self.mig()?;
+        let instance = mig.instances.iter().find(|instance| instance.id == gi).ok_or(Code::NOT_FOUND)?;
+        let profile = mig.profiles.iter().find(|profile| profile.name == instance.profile);
+        Ok((instance, profile.ok_or(Code::UNKNOWN)?))
+    }
+
+    fn mig_device(&self, gi: u32, ci: u32) -> Result<MigView<'a>, Code> {
+        let (instance, profile) = self.instance(gi).map_err(|_| Code::INVALID_ARGUMENT)?;
+        let ci = instance.compute_instances.iter().find(|c| c.id == ci).ok_or(Code::INVALID_ARGUMENT)?;
+        Ok(MigView { gi: instance, ci, profile })
+    }
+
+    /// MIG devices with their indexes, which have holes: a device's index is its GPU instance's
+    /// first slot where that is free, and the next one where it is not.
+    pub fn mig_devices(&self) -> impl Iterator<Item = (u32, u32, u32)> {
+        let mut instances: Vec<&GpuInstanceSpec> = match &self.nvidia.mig {
+            Some(mig) if mig.enabled => mig.instances.iter().collect(),
+            _ => Vec::new(),
+        };
+        instances.sort_by_key(|instance| instance.start);
+        let mut free = 0;
+        let devices = instances.into_iter().flat_map(|instance| {
+            instance.compute_instances.iter().map(|ci| (instance.start, instance.id, ci.id))
+        });
+        devices.map(move |(start, gi, ci)| {
+            let index = free.max(start);
+            free = index + 1;
+            (index, gi, ci)
+        })
+    }
+}
