@@ -43,6 +43,13 @@ impl NodeBuilder {
         self
     }
 
+    /// Loads NVIDIA's library from this file alone, instead of looking in the usual places.
+    /// Loading a library runs its code: it is to be trusted.
+    pub fn nvml(mut self, library: impl Into<PathBuf>) -> Self {
+        self.system.nvml = Some(library.into());
+        self
+    }
+
     /// Does not look for this vendor's GPUs.
     pub fn without(mut self, vendor: Vendor) -> Self {
         self.disabled.push(vendor);
@@ -56,7 +63,8 @@ impl NodeBuilder {
     }
 
     /// Reads this machine instead of the one that the program runs on: a simulated one
-    /// (`gpu_sim::Machine`), or parts put together by hand. Roots set here are not used then.
+    /// (`gpu_sim::Machine`), or parts put together by hand. Roots and libraries set here are not
+    /// used then.
     pub fn machine(mut self, machine: impl Into<Host>) -> Self {
         self.host = Some(machine.into());
         self

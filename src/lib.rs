@@ -45,9 +45,8 @@
 //! - Everything else is the model, from [`gpu_core`].
 //!
 //! # Features
-//! `amd`, `intel` (both on): the vendors. Each needs nothing at build time, and at run time only
-//! what it finds. `serde`: see [`gpu_core`]. NVIDIA's GPUs are not read yet; those on the PCI bus
-//! are listed as unmanaged.
+//! `nvidia`, `amd`, `intel` (all on): the vendors. Each needs nothing at build time, and at run
+//! time only what it finds. `serde`: see [`gpu_core`].
 //!
 //! # What it never does
 //! It starts no process or thread, prints nothing, reads no environment variable, wakes no GPU

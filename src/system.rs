@@ -11,6 +11,7 @@ use gpu_host::{ProcSweeper, Roots, SystemClock, pid_namespace};
 pub(crate) struct System {
     pub(crate) sysfs_root: Option<PathBuf>,
     pub(crate) proc_root: Option<PathBuf>,
+    pub(crate) nvml: Option<PathBuf>,
 }
 
 impl System {
@@ -26,16 +27,29 @@ impl System {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new_or_unknown(&roots.proc));
         let sweeper = Box::new(ProcSweeper::new(roots.proc.clone(), &clock));
         let pids = pid_namespace::view(&roots.proc, roots.proc_is_usual());
-        let discoveries = discoveries(&roots, &clock, wanted);
+        let discoveries = discoveries(&roots, &clock, self.nvml, wanted);
         (Host::new(discoveries, clock, sweeper).pids(pids), roots.sysfs)
     }
 }
 
 /// One discovery for each vendor that this build knows.
 #[allow(unused_variables, unused_mut)] // a build may know no vendor
-fn discoveries(roots: &Roots, clock: &Arc<dyn Clock>, wanted: impl Fn(Vendor) -> bool) -> Vec<Discovery> {
+fn discoveries(
+    roots: &Roots,
+    clock: &Arc<dyn Clock>,
+    nvml: Option<PathBuf>,
+    wanted: impl Fn(Vendor) -> bool,
+) -> Vec<Discovery> {
     let mut found = Vec::new();
     let disabled = |vendor| Discovery::without(vendor, gpu_core::Outcome::Disabled);
+    #[cfg(feature = "nvidia")]
+    found.push(if wanted(Vendor::NVIDIA) {
+        let mut options = gpu_nvidia::Options::new(roots.clone()).clock(Arc::clone(clock));
+        options.library = nvml;
+        gpu_nvidia::discover(&options)
+    } else {
+        disabled(Vendor::NVIDIA)
+    });
     #[cfg(feature = "amd")]
     found.push(if wanted(Vendor::AMD) {
         gpu_amd::discover(&gpu_amd::Options::new(roots.clone()).clock(Arc::clone(clock)))

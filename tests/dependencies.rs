@@ -66,7 +66,7 @@ fn arrows_point_down() {
     assert_eq!(family("gpu-core"), set(&["gpu-core"]));
     assert_eq!(family("gpu-host"), set(&["gpu-core", "gpu-host"]));
     assert_eq!(family("gpu-sim"), set(&["gpu-core", "gpu-sim"]));
-    for vendor in ["gpu-amd", "gpu-intel"] {
+    for vendor in ["gpu-nvidia", "gpu-amd", "gpu-intel"] {
         assert_eq!(family(vendor), set(&["gpu-core", "gpu-host", vendor]));
     }
 }
@@ -76,5 +76,5 @@ fn arrows_point_down() {
 fn features_switch_vendors_off() {
     let crates = tree(&["-p", "gpu-accounting", "--no-default-features"]);
     let has = |name: &str| crates.iter().any(|package| package.split(' ').next() == Some(name));
-    assert!(has("gpu-host") && !has("gpu-amd") && !has("gpu-intel"), "{crates:#?}");
+    assert!(has("gpu-host") && !has("gpu-amd") && !has("gpu-intel") && !has("nvml-wrapper"), "{crates:#?}");
 }

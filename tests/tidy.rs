@@ -48,12 +48,12 @@ fn none_of(what: &str, found: &[String]) {
     assert!(found.is_empty(), "{what}:\n  {}", found.join("\n  "));
 }
 
-/// Unsafe code is where a reader looks for it: files named `ffi` or `load`.
+/// Unsafe code is where a reader looks for it: files named `ffi` or `load`, and gpu-sim's C library.
 #[test]
 fn unsafe_code_stands_where_it_may() {
     let allowed = |path: &str| {
         let file = path.rsplit('/').next().unwrap_or(path);
-        matches!(file, "ffi.rs" | "load.rs")
+        matches!(file, "ffi.rs" | "load.rs") || path.starts_with("gpu-sim/nvml/")
     };
     let mut found = Vec::new();
     for (path, text) in rust() {
@@ -102,7 +102,8 @@ fn front_pages_define_nothing() {
 /// Only the constructors of roots know where the kernel mounts its trees.
 #[test]
 fn kernel_paths_are_injected() {
-    let libraries = ["gpu-core/src/", "gpu-host/src/", "gpu-amd/src/", "gpu-intel/src/", "src/"];
+    let libraries =
+        ["gpu-core/src/", "gpu-host/src/", "gpu-nvidia/src/", "gpu-amd/src/", "gpu-intel/src/", "src/"];
     let mut found = Vec::new();
     for (path, text) in rust() {
         let shown = shown(&path);
@@ -131,7 +132,8 @@ fn kernel_paths_are_injected() {
 /// What no library of this family may do.
 #[test]
 fn libraries_print_nothing_and_start_nothing() {
-    let libraries = ["gpu-core/src/", "gpu-host/src/", "gpu-amd/src/", "gpu-intel/src/", "src/"];
+    let libraries =
+        ["gpu-core/src/", "gpu-host/src/", "gpu-nvidia/src/", "gpu-amd/src/", "gpu-intel/src/", "src/"];
     let never =
         ["println!", "eprintln!", "dbg!(", "Command::new", "thread::spawn", "env::var", "process::exit"];
     let mut found = Vec::new();
@@ -167,7 +169,7 @@ fn nothing_is_left_unfinished_in_the_code() {
 /// The same names for the same things in every vendor's crate: who knows one knows all.
 #[test]
 fn vendor_crates_have_the_same_rooms() {
-    for vendor in ["gpu-amd", "gpu-intel"] {
+    for vendor in ["gpu-nvidia", "gpu-amd", "gpu-intel"] {
         for file in
             ["lib.rs", "backend.rs", "discover.rs", "error.rs", "inventory.rs", "partition.rs", "reading.rs"]
         {

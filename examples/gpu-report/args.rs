@@ -16,6 +16,7 @@ usage: gpu-report [OPTIONS]
   --vendor NAME       look for this vendor alone (nvidia, amd, intel); may be repeated
   --sysfs-root DIR    read the kernel's devices here instead of /sys
   --proc-root DIR     read processes here instead of /proc
+  --nvml LIBRARY      load NVIDIA's library from this file
   --help              print this
 ";
 
@@ -32,6 +33,7 @@ pub struct Args {
     pub vendors: Vec<Vendor>,
     pub sysfs_root: Option<PathBuf>,
     pub proc_root: Option<PathBuf>,
+    pub nvml: Option<PathBuf>,
 }
 
 impl Args {
@@ -45,13 +47,16 @@ impl Args {
                 Long("vendor") => args.vendors.push(vendor(&parser.value()?.string()?)?),
                 Long("sysfs-root") => args.sysfs_root = Some(directory(parser.value()?)?),
                 Long("proc-root") => args.proc_root = Some(directory(parser.value()?)?),
+                Long("nvml") => args.nvml = Some(parser.value()?.into()),
                 Short('h') | Long("help") => return Ok(Asked::Help),
                 other => return Err(other.unexpected()),
             }
         }
-        let real_input = args.sysfs_root.is_some() || args.proc_root.is_some();
+        let real_input = args.sysfs_root.is_some() || args.proc_root.is_some() || args.nvml.is_some();
         if args.sim.is_some() && real_input {
-            return Err("--sim replaces the whole machine; leave out --sysfs-root and --proc-root".into());
+            return Err(
+                "--sim replaces the whole machine; leave out --sysfs-root, --proc-root and --nvml".into()
+            );
         }
         Ok(Asked::Report(args))
     }

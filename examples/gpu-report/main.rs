@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --example gpu-report -- [--json] [--sim PRESET-or-FILE] [--vendor NAME]...
-//!                                   [--sysfs-root DIR] [--proc-root DIR]
+//!                                   [--sysfs-root DIR] [--proc-root DIR] [--nvml LIBRARY]
 //! ```
 //!
 //! On a machine without GPU it says what came of looking for each vendor, exits with 0, and

@@ -30,7 +30,14 @@ impl Snapshot {
         if let Some(root) = &args.proc_root {
             builder = builder.proc_root(root);
         }
-        Ok(Self::of(&builder.build()))
+        let mut snapshot = match &args.nvml {
+            Some(library) => Self::of(&builder.nvml(library).build()),
+            None => Self::of(&builder.build()),
+        };
+        if args.nvml.as_deref().is_some_and(is_simulated_library) {
+            snapshot.simulated = Some("a simulated NVML".to_owned());
+        }
+        Ok(snapshot)
     }
 
     /// Reads the simulated machine of that name.
@@ -47,4 +54,10 @@ impl Snapshot {
             processes: node.processes(),
         }
     }
+}
+
+/// True for gpu-sim's library, which exports a function of that name; the real one has none.
+fn is_simulated_library(path: &std::path::Path) -> bool {
+    const MARK: &[u8] = b"gpu_sim_is_simulated";
+    std::fs::read(path).is_ok_and(|bytes| bytes.windows(MARK.len()).any(|window| window == MARK))
 }

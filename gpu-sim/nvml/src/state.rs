@@ -38,6 +38,7 @@ pub struct Faults {
     pub old_stride: bool,
     pub garbage: bool,
     pub pid_shift: u32,
+    pub permuted: bool,
 }
 
 impl Faults {
@@ -56,6 +57,7 @@ impl Faults {
                 Fault::UnterminatedStrings => faults.unterminated = true,
                 Fault::GrowingLists => faults.growing = true,
                 Fault::OldProcessStride => faults.old_stride = true,
+                Fault::IndexesPermuted => faults.permuted = true,
                 Fault::GarbageUtilisation => faults.garbage = true,
                 Fault::PidsShifted { by } => faults.pid_shift = *by,
                 _ => {}
@@ -74,8 +76,15 @@ impl State {
         }
         let faults = Faults::of(&machine);
         let at = world.clock().boot_now();
-        let mut state =
-            Self { world, described: machine, order, at, shown: Vec::new(), faults, grown: AtomicUsize::new(0) };
+        let mut state = Self {
+            world,
+            described: machine,
+            order,
+            at,
+            shown: Vec::new(),
+            faults,
+            grown: AtomicUsize::new(0),
+        };
         state.look();
         state
     }
@@ -209,22 +218,23 @@ impl<'a> View<'a> {
         Ok(MigView { gi: instance, ci, profile })
     }
 
-    /// MIG devices with their indexes, which have holes: a device's index is its GPU instance's
-    /// first slot where that is free, and the next one where it is not.
-    pub fn mig_devices(&self) -> impl Iterator<Item = (u32, u32, u32)> {
+    /// MIG devices with their indexes: in the order of GPU instance ids, without holes, as clients
+    /// have come to expect (nvitop stops at the first one). With
+    /// [`Fault::IndexesPermuted`], every other index answers that nothing is there, which nvml.h
+    /// allows.
+    pub fn mig_devices(&self, holes: bool) -> impl Iterator<Item = (u32, u32, u32)> {
         let mut instances: Vec<&GpuInstanceSpec> = match &self.nvidia.mig {
             Some(mig) if mig.enabled => mig.instances.iter().collect(),
             _ => Vec::new(),
         };
-        instances.sort_by_key(|instance| instance.start);
-        let mut free = 0;
-        let devices = instances.into_iter().flat_map(|instance| {
-            instance.compute_instances.iter().map(|ci| (instance.start, instance.id, ci.id))
-        });
-        devices.map(move |(start, gi, ci)| {
-            let index = free.max(start);
-            free = index + 1;
-            (index, gi, ci)
-        })
+        instances.sort_by_key(|instance| instance.id);
+        let devices = instances
+            .into_iter()
+            .flat_map(|instance| instance.compute_instances.iter().map(|ci| (instance.id, ci.id)));
+        let devices: Vec<(u32, u32)> = devices.collect();
+        let most = self.nvidia.mig.iter().flat_map(|mig| &mig.profiles).map(|profile| profile.slices).max();
+        // Only where all of them still have an index.
+        let step = if holes && 2 * devices.len() <= most.unwrap_or(0) as usize { 2 } else { 1 };
+        (0_u32..).step_by(step).zip(devices).map(|(index, (gi, ci))| (index, gi, ci))
     }
 }

@@ -28,7 +28,7 @@ fn by_uuid(state: &State, text: &str) -> Result<Device, Code> {
         if text.strip_prefix("GPU-") == Some(&gpu) {
             return Ok(Device::whole(*position));
         }
-        for (_, gi, ci) in view.mig_devices() {
+        for (_, gi, ci) in view.mig_devices(state.faults.permuted) {
             let (instance, _) = view.instance(gi)?;
             let found = instance.compute_instances.iter().find(|c| c.id == ci);
             let new = found.map(|c| format!("MIG-{}", c.uuid));
@@ -73,12 +73,7 @@ fn pci_info(state: &State, view: &View<'_>) -> PciInfo {
     }
 }
 
-fn text_of(
-    state: &State,
-    text: TextOut,
-    length: c_uint,
-    value: Option<&String>,
-) -> Result<(), Code> {
+fn text_of(state: &State, text: TextOut, length: c_uint, value: Option<&String>) -> Result<(), Code> {
     let value = value.ok_or(Code::NOT_SUPPORTED)?;
     text.put(length, state.faults.unterminated, format_args!("{value}"))
 }
@@ -109,7 +104,11 @@ fn index(state: &State, device: Device) -> Result<c_uint, Code> {
     let (view, mig) = state.device(device)?;
     if let Some(mig) = mig {
         let at = |(_, gi, ci): &(u32, u32, u32)| (*gi, *ci) == (mig.gi.id, mig.ci.id);
-        return view.mig_devices().find(at).map(|(index, _, _)| index).ok_or(Code::UNKNOWN);
+        return view
+            .mig_devices(state.faults.permuted)
+            .find(at)
+            .map(|(index, _, _)| index)
+            .ok_or(Code::UNKNOWN);
     }
     let at = state.order.iter().position(|position| *position == view.position).ok_or(Code::UNKNOWN)?;
     c_uint::try_from(at).map_err(|_| Code::UNKNOWN)

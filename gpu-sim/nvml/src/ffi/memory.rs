@@ -15,9 +15,8 @@ fn memory(state: &State, device: Device) -> Result<(u64, u64, u64), Code> {
     let (view, mig) = state.device(device)?;
     let spec = &view.gpu.memory;
     if let Some(mig) = mig {
-        let here = |of: &&gpu_sim::UseState| {
-            matches!(of.part, gpu_sim::Part::Mig { gi, .. } if gi == mig.gi.id)
-        };
+        let here =
+            |of: &&gpu_sim::UseState| matches!(of.part, gpu_sim::Part::Mig { gi, .. } if gi == mig.gi.id);
         let used: u64 = view.uses.iter().filter(here).map(|of| of.memory.0).sum();
         let total = mig.profile.memory.0;
         return Ok((total, 0, used.min(total)));
@@ -57,7 +56,7 @@ nvml! {
     fn nvmlDeviceGetMemoryInfo_v2(device: Device, info: Out<MemoryV2>) |s| {
         let version = check_version(info, &[version::<MemoryV2>(2)])?;
         let (total, reserved, used) = memory(s, device)?;
-        info.put(MemoryV2 { version, total, reserved, free: total.saturating_sub(used + reserved), used })
+        info.put(MemoryV2 { version, total, reserved, free: total.saturating_sub(used), used })
     };
     fn nvmlDeviceGetBAR1MemoryInfo(device: Device, info: Out<Bar1>) |s| {
         // Data centre boards map the whole memory: the next power of two.

@@ -74,16 +74,38 @@ fn profile_v(state: &State, of: &MigProfile, out: Out<GiProfileV2>) -> Result<()
     let version = out.cast::<c_uint>().get()?;
     if version == v2 {
         return out.put(GiProfileV2 {
-            version, id, p2p, slices, instances, multiprocessors, copy_engines, decoders, encoders,
-            jpegs, ofas, memory_mb, name,
+            version,
+            id,
+            p2p,
+            slices,
+            instances,
+            multiprocessors,
+            copy_engines,
+            decoders,
+            encoders,
+            jpegs,
+            ofas,
+            memory_mb,
+            name,
         });
     }
     if version == v3 {
         // NVML_GPU_INSTANCE_PROFILE_CAPS_GFX is 2.
         let capabilities = if of.name.contains("gfx") { 2 } else { 0 };
         return out.cast().put(GiProfileV3 {
-            version, id, slices, instances, multiprocessors, copy_engines, decoders, encoders,
-            jpegs, ofas, memory_mb, name, capabilities,
+            version,
+            id,
+            slices,
+            instances,
+            multiprocessors,
+            copy_engines,
+            decoders,
+            encoders,
+            jpegs,
+            ofas,
+            memory_mb,
+            name,
+            capabilities,
         });
     }
     Err(Code::ARGUMENT_VERSION_MISMATCH)
@@ -153,7 +175,7 @@ fn attributes(state: &State, device: Device) -> Result<Attributes, Code> {
     })
 }
 
-fn by_mig_index(view: &View<'_>, index: c_uint) -> Result<Device, Code> {
+fn by_mig_index(state: &State, view: &View<'_>, index: c_uint) -> Result<Device, Code> {
     let mig = view.mig()?;
     if !mig.enabled {
         return Err(Code::NOT_FOUND);
@@ -161,7 +183,7 @@ fn by_mig_index(view: &View<'_>, index: c_uint) -> Result<Device, Code> {
     if index >= most_devices(view)? {
         return Err(Code::INVALID_ARGUMENT);
     }
-    let found = view.mig_devices().find(|(at, _, _)| *at == index);
+    let found = view.mig_devices(state.faults.permuted).find(|(at, _, _)| *at == index);
     found.map(|(_, gi, ci)| Device::mig(view.position, gi, ci)).ok_or(Code::NOT_FOUND)
 }
 
@@ -182,7 +204,7 @@ nvml! {
         count.put(most_devices(&s.whole(device)?).unwrap_or(0))
     };
     fn nvmlDeviceGetMigDeviceHandleByIndex(device: Device, index: c_uint, mig: Out<Device>) |s| {
-        mig.put(by_mig_index(&s.whole(device)?, index)?)
+        mig.put(by_mig_index(s, &s.whole(device)?, index)?)
     };
     fn nvmlDeviceGetDeviceHandleFromMigDeviceHandle(mig: Device, device: Out<Device>) |s| {
         let (view, mig) = s.device(mig)?;

@@ -38,11 +38,7 @@ fn row(state: &State, of: &UseState) -> ProcessV2 {
 }
 
 /// A MIG device lists its own; the parent all, unless the caller may not see them.
-fn rows(
-    state: &State,
-    device: Device,
-    kind: Kind,
-) -> Result<impl Iterator<Item = ProcessV2> + Clone, Code> {
+fn rows(state: &State, device: Device, kind: Kind) -> Result<impl Iterator<Item = ProcessV2> + Clone, Code> {
     let (view, mig) = state.device(device)?;
     if mig.is_none() && view.is_cut() && state.faults.unprivileged {
         return Err(Code::NO_PERMISSION);
@@ -104,7 +100,8 @@ fn samples(state: &State, device: Device, since: u64) -> Result<Vec<ProcessSampl
     }
     if state.faults.garbage {
         rows.reverse();
-        let garbage = ProcessSample { pid: 0, time_stamp: now, sm: 1_651_076_143, memory: 0, encoder: 0, decoder: 0 };
+        let garbage =
+            ProcessSample { pid: 0, time_stamp: now, sm: 1_651_076_143, memory: 0, encoder: 0, decoder: 0 };
         rows.insert(0, garbage);
         rows.push(ProcessSample { pid: 4_294_967_290, time_stamp: u64::MAX, sm: 101, ..garbage });
     }

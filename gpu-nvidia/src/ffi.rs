@@ -1,0 +1,346 @@
+//! The calls into NVML. All unsafe code of this crate is here.
+#![allow(unsafe_code, reason = "a C library is called")]
+
+use std::ffi::{CStr, OsStr, c_char, c_uint};
+
+use nvml_wrapper::Nvml;
+use nvml_wrapper::error::NvmlError;
+use nvml_wrapper_sys::bindings as sys;
+
+use crate::error::Code;
+
+pub(crate) type ProcessInfo = sys::nvmlProcessInfo_v2_st;
+pub(crate) type Utilization = sys::nvmlProcessUtilizationSample_st;
+pub(crate) type Attributes = sys::nvmlDeviceAttributes_st;
+pub(crate) type Memory = sys::nvmlMemory_v2_st;
+pub(crate) type Pci = sys::nvmlPciInfo_st;
+
+/// A device or a MIG device, valid as long as the [`Library`] that gave it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handle(sys::nvmlDevice_t);
+
+// SAFETY: NVML's reference (`nvml.h`) calls its functions thread-safe; a handle is a name for a
+// device in them and is never dereferenced here.
+unsafe impl Send for Handle {}
+// SAFETY: as above.
+unsafe impl Sync for Handle {}
+
+/// NVML, loaded and initialised. Dropping it shuts NVML down and unloads the library.
+#[derive(Debug)]
+pub(crate) struct Library {
+    nvml: Nvml,
+}
+
+/// Calls a function that may not be there.
+macro_rules! call {
+    ($library:expr, $function:ident($($argument:expr),*)) => {
+        match $library.nvml.lib().$function.as_ref() {
+            Ok(function) => {
+                // SAFETY: `nvml.h`: handles come from this initialised library, which outlives
+                // the call; pointers are to live values of the type that the header names, and
+                // a length given with one is that of its buffer.
+                match unsafe { function($($argument),*) } {
+                    0 => Ok(()),
+                    code => Err(Code(code)),
+                }
+            }
+            Err(_) => Err(Code::FUNCTION_NOT_FOUND),
+        }
+    };
+}
+
+/// Functions about a device with plain arguments and one number as the answer.
+macro_rules! getters {
+    ($($name:ident = $function:ident($($argument:ident),*) -> $type:ty;)*) => {
+        impl Library {$(
+            pub(crate) fn $name(&self, of: Handle $(, $argument: u32)*) -> Result<$type, Code> {
+                let mut answer: $type = 0;
+                call!(self, $function(of.0 $(, $argument)*, &mut answer))?;
+                Ok(answer)
+            }
+        )*}
+    };
+}
+
+getters! {
+    minor = nvmlDeviceGetMinorNumber() -> u32;
+    architecture = nvmlDeviceGetArchitecture() -> u32;
+    power = nvmlDeviceGetPowerUsage() -> u32;
+    power_limit = nvmlDeviceGetEnforcedPowerLimit() -> u32;
+    power_limit_default = nvmlDeviceGetPowerManagementDefaultLimit() -> u32;
+    energy = nvmlDeviceGetTotalEnergyConsumption() -> u64;
+    temperature = nvmlDeviceGetTemperature(sensor) -> u32;
+    temperature_threshold = nvmlDeviceGetTemperatureThreshold(threshold) -> u32;
+    clock = nvmlDeviceGetClockInfo(domain) -> u32;
+    clock_max = nvmlDeviceGetMaxClockInfo(domain) -> u32;
+    throttle = nvmlDeviceGetCurrentClocksThrottleReasons() -> u64;
+    performance_state = nvmlDeviceGetPerformanceState() -> u32;
+    ecc_errors = nvmlDeviceGetTotalEccErrors(kind, counter) -> u64;
+    pcie_generation = nvmlDeviceGetCurrPcieLinkGeneration() -> u32;
+    pcie_width = nvmlDeviceGetCurrPcieLinkWidth() -> u32;
+    pcie_replays = nvmlDeviceGetPcieReplayCounter() -> u32;
+    fan_speed = nvmlDeviceGetFanSpeed() -> u32;
+    mig_device_count = nvmlDeviceGetMaxMigDeviceCount() -> u32;
+    gpu_instance_id = nvmlDeviceGetGpuInstanceId() -> u32;
+    compute_instance_id = nvmlDeviceGetComputeInstanceId() -> u32;
+}
+
+/// Functions about a device with two numbers as the answer.
+macro_rules! pairs {
+    ($($name:ident = $function:ident;)*) => {
+        impl Library {$(
+            pub(crate) fn $name(&self, of: Handle) -> Result<(u32, u32), Code> {
+                let (mut one, mut other) = (0, 0);
+                call!(self, $function(of.0, &mut one, &mut other))?;
+                Ok((one, other))
+            }
+        )*}
+    };
+}
+
+pairs! {
+    encoder = nvmlDeviceGetEncoderUtilization;
+    decoder = nvmlDeviceGetDecoderUtilization;
+    power_limits = nvmlDeviceGetPowerManagementLimitConstraints;
+    mig_mode = nvmlDeviceGetMigMode;
+}
+
+/// Functions about a device that answer with text.
+macro_rules! texts {
+    ($($name:ident = $function:ident;)*) => {
+        impl Library {$(
+            pub(crate) fn $name(&self, of: Handle) -> Result<String, Code> {
+                let mut text = Text([0; TEXT + 1]);
+                call!(self, $function(of.0, text.as_mut_ptr(), TEXT as c_uint))?;
+                text.take()
+            }
+        )*}
+    };
+}
+
+texts! {
+    name = nvmlDeviceGetName;
+    uuid = nvmlDeviceGetUUID;
+    serial = nvmlDeviceGetSerial;
+    board_part = nvmlDeviceGetBoardPartNumber;
+    vbios = nvmlDeviceGetVbiosVersion;
+}
+
+/// Longer than any of NVML's strings (at most 96 bytes).
+const TEXT: usize = 128;
+
+/// A buffer for a string of NVML's. One byte more than NVML is told of, so that it always ends.
+struct Text([u8; TEXT + 1]);
+
+impl Text {
+    fn as_mut_ptr(&mut self) -> *mut c_char {
+        self.0.as_mut_ptr().cast()
+    }
+
+    fn take(&self) -> Result<String, Code> {
+        text_of(&self.0).ok_or(Code::NONSENSE)
+    }
+}
+
+/// The text up to the first zero byte, if there is any.
+fn text_of(bytes: &[u8]) -> Option<String> {
+    let text = CStr::from_bytes_until_nul(bytes).ok()?.to_str().ok()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// C structs of integers and raw pointers.
+pub(crate) trait Plain {}
+impl Plain for Pci {}
+impl Plain for Memory {}
+impl Plain for sys::nvmlMemory_st {}
+impl Plain for sys::nvmlUtilization_st {}
+impl Plain for sys::nvmlGpuInstanceInfo_st {}
+impl Plain for sys::nvmlFieldValue_st {}
+impl Plain for Attributes {}
+impl Plain for ProcessInfo {}
+impl Plain for Utilization {}
+
+/// Such a struct, all zero.
+pub(crate) fn zeroed<T: Plain>() -> T {
+    // SAFETY: the types for which `Plain` is implemented are C structs (and one union) of numbers
+    // and raw pointers, for which all zeroes is a value.
+    unsafe { std::mem::zeroed() }
+}
+
+/// Which list of processes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum List {
+    Compute,
+    Graphics,
+    Mps,
+}
+
+impl Library {
+    /// Loads and initialises the library at `path`, or the one of that name that the loader finds.
+    pub(crate) fn load(path: &OsStr) -> Result<Self, NvmlError> {
+        Ok(Self { nvml: Nvml::builder().lib_path(path).init()? })
+    }
+
+    pub(crate) fn driver_version(&self) -> Result<String, Code> {
+        let mut text = Text([0; TEXT + 1]);
+        call!(self, nvmlSystemGetDriverVersion(text.as_mut_ptr(), TEXT as c_uint))?;
+        text.take()
+    }
+
+    pub(crate) fn library_version(&self) -> Result<String, Code> {
+        let mut text = Text([0; TEXT + 1]);
+        call!(self, nvmlSystemGetNVMLVersion(text.as_mut_ptr(), TEXT as c_uint))?;
+        text.take()
+    }
+
+    /// CUDA's version as 1000 × major + 10 × minor.
+    pub(crate) fn cuda_version(&self) -> Result<u32, Code> {
+        let mut version = 0;
+        call!(self, nvmlSystemGetCudaDriverVersion_v2(&mut version))?;
+        u32::try_from(version).map_err(|_| Code::NONSENSE)
+    }
+
+    pub(crate) fn count(&self) -> Result<u32, Code> {
+        let mut count = 0;
+        call!(self, nvmlDeviceGetCount_v2(&mut count))?;
+        Ok(count)
+    }
+
+    pub(crate) fn device(&self, index: u32) -> Result<Handle, Code> {
+        let mut handle = std::ptr::null_mut();
+        call!(self, nvmlDeviceGetHandleByIndex_v2(index, &mut handle))?;
+        Ok(Handle(handle))
+    }
+
+    pub(crate) fn mig_device(&self, of: Handle, index: u32) -> Result<Handle, Code> {
+        let mut handle = std::ptr::null_mut();
+        call!(self, nvmlDeviceGetMigDeviceHandleByIndex(of.0, index, &mut handle))?;
+        Ok(Handle(handle))
+    }
+
+    pub(crate) fn pci(&self, of: Handle) -> Result<Pci, Code> {
+        let mut pci: Pci = zeroed();
+        call!(self, nvmlDeviceGetPciInfo_v3(of.0, &mut pci))?;
+        Ok(pci)
+    }
+
+    /// The second version of the call, else the first, whose answer has `version` 1 and counts
+    /// what is reserved as used.
+    pub(crate) fn memory(&self, of: Handle) -> Result<Memory, Code> {
+        let mut memory: Memory = zeroed();
+        // `nvml.h`: a struct's version is its size, with the number in the highest byte.
+        memory.version = size_of::<Memory>() as u32 | 2 << 24;
+        match call!(self, nvmlDeviceGetMemoryInfo_v2(of.0, &mut memory)) {
+            Err(Code::FUNCTION_NOT_FOUND | Code::ARGUMENT_VERSION_MISMATCH) => self.memory_v1(of),
+            answer => answer.map(|()| memory),
+        }
+    }
+
+    fn memory_v1(&self, of: Handle) -> Result<Memory, Code> {
+        let mut old: sys::nvmlMemory_st = zeroed();
+        call!(self, nvmlDeviceGetMemoryInfo(of.0, &mut old))?;
+        Ok(Memory { version: 1, total: old.total, reserved: 0, free: old.free, used: old.used })
+    }
+
+    /// Percent of the time in which the GPU, and its memory, was busy.
+    pub(crate) fn utilization(&self, of: Handle) -> Result<(u32, u32), Code> {
+        let mut rates: sys::nvmlUtilization_st = zeroed();
+        call!(self, nvmlDeviceGetUtilizationRates(of.0, &mut rates))?;
+        Ok((rates.gpu, rates.memory))
+    }
+
+    /// Rows remapped for correctable and uncorrectable errors, pending, failed.
+    pub(crate) fn remapped_rows(&self, of: Handle) -> Result<[u32; 4], Code> {
+        let [mut corrected, mut uncorrected, mut pending, mut failed] = [0; 4];
+        call!(
+            self,
+            nvmlDeviceGetRemappedRows(of.0, &mut corrected, &mut uncorrected, &mut pending, &mut failed)
+        )?;
+        Ok([corrected, uncorrected, pending, failed])
+    }
+
+    /// A field that is an unsigned integer.
+    pub(crate) fn field(&self, of: Handle, field: u32) -> Result<u32, Code> {
+        let mut value: sys::nvmlFieldValue_st = zeroed();
+        value.fieldId = field;
+        call!(self, nvmlDeviceGetFieldValues(of.0, 1, &mut value))?;
+        match (value.nvmlReturn, value.valueType) {
+            // SAFETY: the union was zeroed whole, and any bytes are an integer.
+            (0, sys::nvmlValueType_enum_NVML_VALUE_TYPE_UNSIGNED_INT) => Ok(unsafe { value.value.uiVal }),
+            (0, _) => Err(Code::NONSENSE),
+            (code, _) => Err(Code(code)),
+        }
+    }
+
+    pub(crate) fn attributes(&self, of: Handle) -> Result<Attributes, Code> {
+        let mut attributes: Attributes = zeroed();
+        call!(self, nvmlDeviceGetAttributes_v2(of.0, &mut attributes))?;
+        Ok(attributes)
+    }
+
+    /// First memory slice and number of slices of the GPU instance of an id.
+    pub(crate) fn placement(&self, of: Handle, id: u32) -> Result<(u32, u32), Code> {
+        let mut instance = std::ptr::null_mut();
+        call!(self, nvmlDeviceGetGpuInstanceById(of.0, id, &mut instance))?;
+        let mut info: sys::nvmlGpuInstanceInfo_st = zeroed();
+        call!(self, nvmlGpuInstanceGetInfo(instance, &mut info))?;
+        Ok((info.placement.start, info.placement.size))
+    }
+
+    /// Fills `rows` with a list of processes and says how many there are.
+    pub(crate) fn processes(&self, of: Handle, list: List, rows: &mut [ProcessInfo]) -> Result<usize, Code> {
+        let mut count = c_uint::try_from(rows.len()).unwrap_or(c_uint::MAX);
+        let buffer = rows.as_mut_ptr();
+        // `nvmlProcessInfo_t` of the third version of these calls is laid out as the second.
+        match list {
+            List::Compute => {
+                call!(self, nvmlDeviceGetComputeRunningProcesses_v3(of.0, &mut count, buffer.cast()))
+            }
+            List::Graphics => {
+                call!(self, nvmlDeviceGetGraphicsRunningProcesses_v3(of.0, &mut count, buffer.cast()))
+            }
+            List::Mps => {
+                call!(self, nvmlDeviceGetMPSComputeRunningProcesses_v3(of.0, &mut count, buffer.cast()))
+            }
+        }?;
+        Ok(rows.len().min(count as usize))
+    }
+
+    /// Fills `rows` with how busy processes were after `since`, and says how many there are.
+    pub(crate) fn process_utilization(
+        &self,
+        of: Handle,
+        since: u64,
+        rows: &mut [Utilization],
+    ) -> Result<usize, Code> {
+        let mut count = c_uint::try_from(rows.len()).unwrap_or(c_uint::MAX);
+        call!(self, nvmlDeviceGetProcessUtilization(of.0, rows.as_mut_ptr(), &mut count, since))?;
+        Ok(rows.len().min(count as usize))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sizes by the header's own layout on a 64-bit machine.
+    #[test]
+    fn structs_are_as_long_as_nvml_has_them() {
+        assert_eq!(size_of::<ProcessInfo>(), 24);
+        assert_eq!(size_of::<sys::nvmlProcessInfo_t>(), 24);
+        assert_eq!(size_of::<Memory>(), 40);
+        assert_eq!(size_of::<Pci>(), 68);
+        assert_eq!(size_of::<sys::nvmlFieldValue_st>(), 40);
+        assert_eq!(size_of::<Utilization>(), 32);
+        assert_eq!(size_of::<Attributes>(), 40);
+        assert_eq!(size_of::<sys::nvmlGpuInstanceInfo_st>(), 24);
+    }
+
+    #[test]
+    fn text_ends_at_the_first_zero() {
+        assert_eq!(text_of(b"NVIDIA A30\0rest").as_deref(), Some("NVIDIA A30"));
+        assert_eq!(text_of(b"no end"), None);
+        assert_eq!(text_of(b"\xff\0"), None);
+        assert_eq!(text_of(b"\0"), None);
+    }
+}

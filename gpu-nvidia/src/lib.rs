@@ -1,0 +1,27 @@
+//! NVIDIA's GPUs for the `gpu-accounting` family: through NVML, loaded when it is asked for.
+//!
+//! ```
+//! let found = gpu_nvidia::discover(&gpu_nvidia::Options::default());
+//! match found.backend {
+//!     Some(backend) => println!("{} devices", backend.inventory()?.devices.len()),
+//!     None => println!("{}", found.outcome), // what was looked for, and where
+//! }
+//! # Ok::<(), gpu_core::Error>(())
+//! ```
+//!
+//! Dropping the backend shuts NVML down and unloads the library. A GPU that sleeps
+//! (`power/runtime_status`) is not touched by a sample and reads `Asleep`.
+
+mod backend;
+mod board;
+mod discover;
+mod error;
+mod ffi;
+mod inventory;
+mod partition;
+mod process;
+mod profile;
+mod reading;
+
+pub use backend::NvidiaBackend;
+pub use discover::{Options, discover};

@@ -1,0 +1,216 @@
+//! The simulated `libnvidia-ml.so.1`, loaded as the real one is: what this crate reads through
+//! the bindings, against what the simulated machine says of itself in process.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use gpu_core::{Backend, BackendExt, Metric, Outcome, Reading, Sample, conformance};
+use gpu_host::Roots;
+use gpu_sim::{Fault, Machine, SimBackend, World};
+
+/// The library as cargo builds it; built here when `cargo test` was asked for this crate alone.
+fn built() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        // target/debug/deps/library-… → target/debug
+        let here = std::env::current_exe().unwrap();
+        let profile = here.parent().and_then(Path::parent).unwrap().to_path_buf();
+        let target = profile.parent().unwrap();
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "-p", "gpu-sim-nvml", "--target-dir"])
+            .arg(target)
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
+            .status()
+            .unwrap();
+        assert!(status.success(), "cargo build -p gpu-sim-nvml failed");
+        profile.join("libgpu_sim_nvml.so")
+    })
+}
+
+/// A copy of the library in a folder of its own: an instance with a machine of its own.
+struct Installed(PathBuf);
+
+impl Installed {
+    fn new(machine: &Machine) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("gpu-nvidia-library-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::copy(built(), folder.join("libnvidia-ml.so.1")).unwrap();
+        std::fs::write(folder.join("machine.json"), machine.to_json()).unwrap();
+        Self(folder)
+    }
+
+    fn discover(&self) -> gpu_core::Discovery {
+        // Trees of nothing: what the library says is all there is.
+        let roots = Roots::default().sysfs(self.0.join("sys")).proc(self.0.join("proc"));
+        let library = self.0.join("libnvidia-ml.so.1");
+        gpu_nvidia::discover(&gpu_nvidia::Options::new(roots).library(library))
+    }
+
+    fn backend(&self) -> Box<dyn Backend> {
+        let found = self.discover();
+        found.backend.unwrap_or_else(|| panic!("{}", found.outcome))
+    }
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+const PRESETS: [&str; 8] =
+    ["hgx-h100-8", "dgx-a100-8", "b200-8", "l40s-4", "rtx-pro-6000-2", "gh200-1", "gb10-1", "mixed"];
+
+#[test]
+fn every_preset_conforms() {
+    for name in PRESETS {
+        let installed = Installed::new(&Machine::preset(name).unwrap());
+        conformance::run(&*installed.backend());
+    }
+}
+
+#[test]
+fn library_and_process_show_the_same_machine() {
+    for name in PRESETS {
+        let machine = Machine::preset(name).unwrap();
+        let installed = Installed::new(&machine);
+        let backend = installed.backend();
+        let simulated = SimBackend::new(World::new(machine), backend.vendor());
+        let (read, told) = (backend.inventory().unwrap(), simulated.inventory().unwrap());
+        assert_eq!(read.units().collect::<Vec<_>>(), told.units().collect::<Vec<_>>(), "{name}");
+        for (one, other) in read.devices.iter().zip(&told.devices) {
+            assert_eq!((&one.name, one.pci, one.pci_id), (&other.name, other.pci, other.pci_id), "{name}");
+            assert_eq!(one.memory_total.value(), other.memory_total.value(), "{name}");
+            assert_eq!(one.vendor_name, other.vendor_name);
+            for (a, b) in one.all_partitions().zip(other.all_partitions()) {
+                assert_eq!(
+                    (&a.profile, a.memory_total.value()),
+                    (&b.profile, b.memory_total.value()),
+                    "{}",
+                    a.id
+                );
+                assert_eq!(a.vendor_name, b.vendor_name, "{}", a.id);
+            }
+        }
+        let (sampled, expected) = (backend.sample().unwrap(), simulated.sample().unwrap());
+        for unit in sampled.units.iter().filter(|unit| matches!(unit.unit, gpu_core::UnitId::Device(_))) {
+            same(&format!("{name}: {}", unit.unit), &unit.reading, expected.reading(unit.unit));
+        }
+        assert_eq!(processes(&sampled), processes(&expected), "{name}");
+    }
+}
+
+/// Values that both have are equal; these are there when the machine has them.
+fn same(at: &str, read: &Reading, told: &Reading) {
+    let metrics = [
+        Metric::MemoryTotal,
+        Metric::MemoryUsed,
+        Metric::MemoryReserved,
+        Metric::Power,
+        Metric::PowerLimit,
+        Metric::ClockGraphics,
+        Metric::EccUncorrected,
+    ];
+    for metric in metrics {
+        let value = |reading: &Reading| reading.get(metric).map(|m| m.value).ok();
+        // NVML has milliwatts.
+        let value = |reading: &Reading| match value(reading) {
+            Some(gpu_core::Value::Microwatts(power)) => Some(u128::from(power.get() / 1000)),
+            Some(gpu_core::Value::Bytes(bytes)) => Some(u128::from(bytes.get())),
+            Some(gpu_core::Value::Hertz(clock)) => Some(u128::from(clock.get())),
+            Some(gpu_core::Value::Count(count)) => Some(u128::from(count.get())),
+            _ => None,
+        };
+        assert_eq!(value(read), value(told), "{at}: {metric} is {:?}", read.get(metric));
+    }
+}
+
+fn processes(sample: &Sample) -> Vec<(u32, String, Option<u64>)> {
+    let row =
+        |p: &gpu_core::ProcessReading| (p.pid.0, p.unit.to_string(), p.memory.ok().map(|m| m.value.get()));
+    let mut rows: Vec<_> = sample.processes.iter().map(row).collect();
+    rows.sort();
+    rows
+}
+
+/// Every code that NVML has, and one that it does not, from each call that this crate makes:
+/// nothing panics, and the machine is still listed unless that very call is needed for it.
+#[test]
+fn every_code_from_every_call_is_survived() {
+    let functions = [
+        "nvmlDeviceGetHandleByIndex_v2",
+        "nvmlDeviceGetUUID",
+        "nvmlDeviceGetPciInfo_v3",
+        "nvmlDeviceGetName",
+        "nvmlDeviceGetMinorNumber",
+        "nvmlDeviceGetArchitecture",
+        "nvmlDeviceGetMemoryInfo_v2",
+        "nvmlDeviceGetUtilizationRates",
+        "nvmlDeviceGetEncoderUtilization",
+        "nvmlDeviceGetDecoderUtilization",
+        "nvmlDeviceGetPowerUsage",
+        "nvmlDeviceGetTotalEnergyConsumption",
+        "nvmlDeviceGetTemperature",
+        "nvmlDeviceGetClockInfo",
+        "nvmlDeviceGetTotalEccErrors",
+        "nvmlDeviceGetRemappedRows",
+        "nvmlDeviceGetFieldValues",
+        "nvmlDeviceGetMigMode",
+        "nvmlDeviceGetMaxMigDeviceCount",
+        "nvmlDeviceGetMigDeviceHandleByIndex",
+        "nvmlDeviceGetGpuInstanceId",
+        "nvmlDeviceGetComputeInstanceId",
+        "nvmlDeviceGetAttributes_v2",
+        "nvmlDeviceGetGpuInstanceById",
+        "nvmlDeviceGetComputeRunningProcesses_v3",
+        "nvmlDeviceGetProcessUtilization",
+        "*",
+    ];
+    let codes: Vec<u32> = (1..=30).chain([777, 999]).collect();
+    for function in functions {
+        for code in &codes {
+            let mut machine = Machine::preset("mixed").unwrap();
+            machine.faults =
+                vec![Fault::ReturnCode { function: function.to_owned(), code: *code, gpu: None }];
+            let installed = Installed::new(&machine);
+            let found = installed.discover();
+            let Some(backend) = found.backend else { continue };
+            let inventory = backend.inventory();
+            let sample = backend.sample();
+            if let Ok(inventory) = inventory {
+                let told = !inventory.problems.is_empty();
+                assert!(
+                    inventory.devices.len() == 2 || told,
+                    "{function} = {code}: GPUs vanish and nothing says so"
+                );
+            }
+            if let Ok(sample) = sample {
+                for unit in &sample.units {
+                    assert_eq!(unit.reading.iter().count(), Metric::ALL.len());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lost_gpu_is_named_and_hides_nobody() {
+    let mut machine = Machine::preset("hgx-h100-8").unwrap();
+    let installed = Installed::new(&machine);
+    let devices = installed.backend().inventory().unwrap().devices;
+    machine.faults = vec![Fault::DeviceLost { gpu: 3, at: gpu_core::BootTime(0) }];
+    let broken = Installed::new(&machine);
+    conformance::a_lost_device_is_named_and_hides_nobody(&*broken.backend(), devices[3].id, &devices);
+}
+
+#[test]
+fn driver_and_library_that_do_not_fit_are_named() {
+    let mut machine = Machine::preset("l40s-4").unwrap();
+    machine.nvidia_driver.as_mut().unwrap().library_version = Some("575.57.08".to_owned());
+    let outcome = Installed::new(&machine).discover().outcome;
+    assert!(matches!(outcome, Outcome::Mismatch { .. }), "{outcome}");
+}

@@ -1,0 +1,148 @@
+//! NVIDIA's own Python bindings, nvitop and gpustat over the simulated library, held field by
+//! field against what gpu-sim's in-process backend shows of the same machine.
+//!
+//! `GPU_ACCOUNTING_PYTHON` names an interpreter that has `nvidia-ml-py`, `nvitop` and `gpustat`.
+#![allow(clippy::undocumented_unsafe_blocks)] // the shared loader's
+
+use std::path::Path;
+use std::process::Command;
+
+use gpu_core::{Backend, BackendExt, Device, UnitId, Vendor};
+use gpu_sim::{Machine, Part, SimBackend, World};
+use serde_json::{Value, json};
+
+#[allow(dead_code)] // only the installing part
+#[path = "common/instance.rs"]
+mod instance;
+
+const PRESETS: [&str; 8] =
+    ["hgx-h100-8", "dgx-a100-8", "b200-8", "l40s-4", "rtx-pro-6000-2", "gh200-1", "gb10-1", "mixed"];
+
+fn witness(machine: &Machine) -> Value {
+    let python = std::env::var("GPU_ACCOUNTING_PYTHON");
+    let python =
+        python.expect("GPU_ACCOUNTING_PYTHON names an interpreter with nvidia-ml-py, nvitop, gpustat");
+    let folder = instance::install(machine);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/witness.py");
+    let answer = Command::new(python).arg(script).env("LD_LIBRARY_PATH", &folder).output();
+    let answer = answer.expect("the interpreter starts");
+    let _ = std::fs::remove_dir_all(folder);
+    let complaint = String::from_utf8_lossy(&answer.stderr);
+    assert!(answer.status.success(), "{}: {complaint}", machine.name);
+    serde_json::from_slice(&answer.stdout).expect("the script prints JSON")
+}
+
+/// What processes hold on one part, or on all of a GPU, by the world.
+fn processes(world: &World, gpu: usize, part: Option<Part>) -> Value {
+    let uses = world.uses(gpu).into_iter().filter(|of| part.is_none_or(|part| part == of.part));
+    let mut rows: Vec<(u32, u64)> = uses.map(|of| (of.pid.0, of.memory.0)).collect();
+    rows.sort_unstable();
+    json!(rows)
+}
+
+fn check_device(world: &World, position: usize, device: &Device, backend: &SimBackend, seen: &Value) {
+    let at = format!("{} {position}", world.machine().name);
+    let sample = backend.sample().expect("a sample");
+    let reading = sample.reading(device.id);
+    assert_eq!(seen["name"], json!(device.name), "{at}");
+    assert_eq!(seen["uuid"], json!(device.vendor_name.value().expect("a UUID")), "{at}");
+    let pci = device.pci.value().expect("an address").to_string();
+    assert_eq!(seen["pci"], json!(format!("0000{pci}")), "{at}");
+    match &reading.memory_total {
+        Ok(total) => {
+            assert_eq!(seen["memory"]["total"], json!(total.value.0), "{at}");
+            let used = reading.memory_used.as_ref().expect("used").value.0;
+            assert_eq!(seen["memory"]["used"], json!(used), "{at}");
+            let free = reading.memory_free.as_ref().expect("free").value.0;
+            assert_eq!(seen["memory"]["free"], json!(free), "{at}");
+        }
+        Err(_) => assert_eq!(seen["memory"], json!({"code": 3}), "{at}"),
+    }
+    match &reading.busy {
+        Ok(busy) => assert_eq!(seen["busy_percent"], json!(busy.value.get() / 10), "{at}"),
+        Err(_) => assert_eq!(seen["busy_percent"], json!({"code": 3}), "{at}"),
+    }
+    let power = reading.power.as_ref().expect("power").value.get() / 1000;
+    assert_eq!(seen["power_mw"], json!(power), "{at}");
+    let limit = reading.power_limit.as_ref().expect("a limit").value.get() / 1000;
+    assert_eq!(seen["power_limit_mw"], json!(limit), "{at}");
+    let energy = reading.energy.as_ref().expect("energy").value.get() / 1000;
+    assert_eq!(seen["energy_mj"], json!(energy), "{at}");
+    let heat = reading.temperature.as_ref().expect("heat").value.get() / 1000;
+    assert_eq!(seen["temperature"], json!(heat), "{at}");
+    assert_eq!(seen["processes"], processes(world, position, None), "{at}");
+    check_mig(world, position, device, backend, seen);
+}
+
+fn check_mig(world: &World, position: usize, device: &Device, backend: &SimBackend, seen: &Value) {
+    let at = format!("{} {position}", world.machine().name);
+    let sample = backend.sample().expect("a sample");
+    let mut expected = Vec::new();
+    for gi in &device.partitions {
+        let total = gi.memory_total.value().expect("memory").0;
+        let reading = sample.reading(UnitId::from(gi.id));
+        let used = reading.memory_used.as_ref().expect("used").value.0;
+        for ci in &gi.partitions {
+            let part = Part::Mig { gi: gi.id.index(), ci: ci.id.index() };
+            let profile = ci.profile.value().expect("a profile");
+            expected.push(json!({
+                "uuid": ci.vendor_name.value().expect("a UUID"),
+                "name": format!("{} MIG {profile}", device.name),
+                "gi": gi.id.index(),
+                "ci": ci.id.index(),
+                "multiprocessors": ci.compute_units.value().expect("units").0,
+                "memory": {"total": total, "used": used, "free": total - used, "reserved": 0},
+                "processes": processes(world, position, Some(part)),
+            }));
+        }
+    }
+    assert_eq!(seen["mig"], json!(expected), "{at}");
+}
+
+/// nvitop and gpustat show the same as NVIDIA's bindings.
+fn check_monitors(name: &str, seen: &Value) {
+    let devices = seen["devices"].as_array().expect("devices");
+    let (nvitop, gpustat) = (&seen["nvitop"], &seen["gpustat"]);
+    assert_eq!(nvitop.as_array().map(Vec::len), Some(devices.len()), "{name}");
+    assert_eq!(gpustat.as_array().map(Vec::len), Some(devices.len()), "{name}");
+    for (index, device) in devices.iter().enumerate() {
+        let (one, other) = (&nvitop[index], &gpustat[index]);
+        for key in ["name", "uuid"] {
+            assert_eq!(one[key], device[key], "{name} {index}");
+            assert_eq!(other[key], device[key], "{name} {index}");
+        }
+        assert_eq!(one["power_mw"], device["power_mw"], "{name} {index}");
+        let watts = device["power_mw"].as_u64().expect("power") / 1000;
+        assert_eq!(other["power.draw"], json!(watts), "{name} {index}");
+        if let Some(total) = device["memory"]["total"].as_u64() {
+            assert_eq!(one["memory_total"], json!(total), "{name} {index}");
+            assert_eq!(one["memory_used"], device["memory"]["used"], "{name} {index}");
+            assert_eq!(other["memory.total"], json!(total >> 20), "{name} {index}");
+        }
+        let migs = device["mig"].as_array().expect("MIG devices").iter();
+        let migs: Vec<Value> =
+            migs.map(|mig| json!([mig["uuid"], mig["memory"]["total"], mig["memory"]["used"]])).collect();
+        assert_eq!(one["mig"], json!(migs), "{name} {index}");
+    }
+}
+
+#[test]
+#[ignore = "needs Python with nvidia-ml-py, nvitop and gpustat, named by GPU_ACCOUNTING_PYTHON"]
+fn they_show_the_same_machine() {
+    for name in PRESETS {
+        let machine = Machine::preset(name).expect("a preset");
+        let seen = witness(&machine);
+        let world = World::new(machine);
+        let backend = SimBackend::new(world.clone(), Vendor::NVIDIA);
+        let inventory = backend.inventory().expect("an inventory");
+        let driver = world.machine().nvidia_driver.as_ref().expect("a driver");
+        assert_eq!(seen["driver"], json!(driver.version), "{name}");
+        assert_eq!(seen["devices"].as_array().map(Vec::len), Some(inventory.devices.len()), "{name}");
+        let positions: Vec<usize> = world.gpus_of(Vendor::NVIDIA).map(|(position, _)| position).collect();
+        for (device, seen) in inventory.devices.iter().zip(seen["devices"].as_array().expect("devices")) {
+            let position = positions[device.index as usize];
+            check_device(&world, position, device, &backend, seen);
+        }
+        check_monitors(name, &seen);
+    }
+}
