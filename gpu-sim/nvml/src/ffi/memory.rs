@@ -56,7 +56,7 @@ nvml! {
     fn nvmlDeviceGetMemoryInfo_v2(device: Device, info: Out<MemoryV2>) |s| {
         let version = check_version(info, &[version::<MemoryV2>(2)])?;
         let (total, reserved, used) = memory(s, device)?;
-        info.put(MemoryV2 { version, total, reserved, free: total.saturating_sub(used), used })
+        info.put(MemoryV2 { version, total, reserved, free: total.saturating_sub(used + reserved), used })
     };
     fn nvmlDeviceGetBAR1MemoryInfo(device: Device, info: Out<Bar1>) |s| {
         // Data centre boards map the whole memory: the next power of two.
