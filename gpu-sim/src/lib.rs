@@ -34,6 +34,7 @@ mod fault;
 mod gpu;
 mod inventory;
 mod machine;
+mod mig;
 pub mod mig_tables;
 mod presets;
 mod reading;
@@ -52,6 +53,7 @@ pub use gpu::{
     TileSpec, VfSpec, XcpSpec,
 };
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};
+pub use mig::{COMPUTE_SLICES, MigRefusal};
 pub use scene::{GpuState, Scene, UseState};
 pub use tree::Tree;
 pub use workload::{Curve, Part, Use, UseKind, Workload};
