@@ -36,6 +36,7 @@ mod inventory;
 mod machine;
 mod mig;
 pub mod mig_tables;
+mod partitioner;
 mod presets;
 mod reading;
 mod scene;
@@ -54,6 +55,7 @@ pub use gpu::{
 };
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};
 pub use mig::{COMPUTE_SLICES, MigRefusal};
+pub use partitioner::SimPartitioner;
 pub use scene::{GpuState, Scene, UseState};
 pub use tree::Tree;
 pub use workload::{Curve, Part, Use, UseKind, Workload};

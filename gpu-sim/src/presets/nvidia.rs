@@ -144,7 +144,7 @@ pub(super) fn gpu(product: &Product, n: u8) -> Gpu {
 /// MIG, switched off.
 fn off(board: &str) -> MigSpec {
     let profiles = mig_tables::profiles(board);
-    MigSpec { enabled: false, pending: false, profiles, instances: Vec::new() }
+    MigSpec { enabled: false, pending: false, profiles, instances: Vec::new(), lives: 0 }
 }
 
 /// Made-up UUIDs, the same at every run.
