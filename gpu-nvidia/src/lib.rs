@@ -20,7 +20,6 @@ mod ffi;
 mod inventory;
 mod partition;
 mod process;
-mod profile;
 mod reading;
 
 pub use backend::NvidiaBackend;

@@ -5,11 +5,11 @@ use std::hash::Hash;
 use gpu_core::{
     Absence, BootId, Bytes, Count, Digest, Engines, Known, Mode, Need, Partition, PartitionId, Placement,
 };
+use gpu_nvidia_mig::{DeviceName, ProfileName};
 
 use crate::board::{Board, MigDevice};
 use crate::error::Code;
 use crate::ffi::{Attributes, Library};
-use crate::profile;
 
 pub(crate) const WHOLE_GPU_ONLY: Absence =
     Absence::NotSupported { why: "NVML tells it for the whole GPU only" };
@@ -51,13 +51,13 @@ struct Cut<'a> {
 impl Cut<'_> {
     fn gpu_instance(&self, device: &MigDevice) -> Partition {
         let attributes = self.attributes(device);
-        let told = self.library.name(device.handle).ok();
-        let told = told.as_deref().and_then(profile::of_device_name).map(str::to_owned);
-        let derived = attributes
-            .as_ref()
-            .ok()
-            .and_then(|told| profile::name(told.gpuInstanceSliceCount, told.memorySizeMB, self.gpu_mib?));
-        let profile = match told.or(derived) {
+        let told = self.profile(device, ProfileName::gpu_instance);
+        let derived = || {
+            let (told, gpu) = (attributes.as_ref().ok()?, Bytes::mib(self.gpu_mib?));
+            let name = ProfileName::computed(told.gpuInstanceSliceCount, Bytes::mib(told.memorySizeMB), gpu);
+            name.map(|name| name.to_string())
+        };
+        let profile = match told.or_else(derived) {
             Some(name) => Known::from(name),
             None => Known::unsupported("neither the driver's name nor the sizes tell the profile"),
         };
@@ -97,9 +97,8 @@ impl Cut<'_> {
 
     fn compute_instance(&self, device: &MigDevice) -> Partition {
         let attributes = self.attributes(device);
-        let told = self.library.name(device.handle).ok();
-        let profile = match told.as_deref().and_then(profile::of_compute_instance) {
-            Some(name) => Known::from(name.to_owned()),
+        let profile = match self.profile(device, ProfileName::clone) {
+            Some(name) => Known::from(name),
             None => Known::unsupported("the driver's name for it has no profile"),
         };
         let placement = Known::unsupported("NVML places GPU instances only");
@@ -142,6 +141,16 @@ impl Cut<'_> {
         partition.numa = Known::unsupported("MIG instances are on the GPU's NUMA node");
         partition.time_slice = Known::unsupported("an instance has its slices for itself");
         partition
+    }
+
+    /// The profile in the driver's name for a MIG device, where there is one. A profile of a form
+    /// never heard of is kept as it is.
+    fn profile(&self, device: &MigDevice, of: fn(&ProfileName) -> ProfileName) -> Option<String> {
+        let name = self.library.name(device.handle).ok()?;
+        match name.parse::<DeviceName>() {
+            Ok(name) => Some(of(name.profile()).to_string()),
+            Err(_) => name.rsplit_once("MIG ").map(|(_, profile)| profile.to_owned()),
+        }
     }
 
     fn attributes(&self, device: &MigDevice) -> Result<Attributes, Absence> {

@@ -156,6 +156,8 @@ fn a_kind_keeps_demands_off_other_boards() {
     assert_eq!(NodePlan::of(&node, &both, false).unwrap_err(), NodeError::Together);
     let both = [Demand::new("1g.10gb", 4).on("h100-80"), Demand::new("1g.10gb", 7)];
     assert_eq!(NodePlan::of(&node, &both, false).unwrap().plans.map_lengths(), [4, 7]);
+    let many = vec![Demand::new("1g.10gb", 1); 11];
+    assert_eq!(NodePlan::of(&node, &many, false).unwrap().plans.map_lengths(), [4, 7]);
     let refused = NodePlan::of(&node, &[Demand::new("1g.10gb", 1_000_000_000)], false).unwrap_err();
     assert_eq!(refused.to_string(), "the node has room for 11 of 1g.10gb, and 1000000000 are wanted");
     let refused = NodePlan::of(&node, &[Demand::new("1g.5gb", 1).on("h100-80")], false).unwrap_err();

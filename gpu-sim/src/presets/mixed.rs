@@ -22,12 +22,7 @@ pub(super) fn mixed() -> Machine {
         gpus: vec![nvidia::gpu(&nvidia::H100, 0), nvidia::gpu(&nvidia::L40S, 1), cut, sleeping, arc],
         ..base("mixed")
     };
-    nvidia::cut(
-        &mut machine,
-        0,
-        "h100-80",
-        &[(1, "3g.40gb", 4, 3), (5, "2g.20gb", 0, 2), (9, "1g.10gb", 2, 1)],
-    );
+    nvidia::cut(&mut machine, 0, &[(1, "3g.40gb", 4, 3), (5, "2g.20gb", 0, 2), (9, "1g.10gb", 2, 1)]);
     machine.bystanders = vec![
         Bystander {
             pci: PciAddress::new(0, 2, 0, 0),

@@ -1,6 +1,7 @@
 //! Machines with NVIDIA's GPUs.
 
 use gpu_core::{Bytes, MemoryKind, NumaNode, PciAddress, PciId, Uuid};
+use gpu_nvidia_mig::Board;
 
 use super::{base, clocks, four_each, job, power, thermal};
 use crate::gpu::{
@@ -93,6 +94,13 @@ const GB10: Product = Product {
     nvlinks: 0,
 };
 
+/// MIG, switched off, on a board that can be cut.
+fn mig(product: &Product) -> Option<MigSpec> {
+    let board = Board::of_pci_device(product.device)?;
+    let profiles = mig_tables::profiles_of(board, Bytes::mib(product.memory_mib));
+    Some(MigSpec { enabled: false, pending: false, profiles, instances: Vec::new() })
+}
+
 /// Board number `n` of a product, in a slot of its own: the first four of a node near NUMA node 0.
 pub(super) fn gpu(product: &Product, n: u8) -> Gpu {
     let number = u32::from(n);
@@ -128,7 +136,7 @@ pub(super) fn gpu(product: &Product, n: u8) -> Gpu {
             compute_capability: product.capability,
             nvswitch_links: product.nvlinks,
             persistence: true,
-            mig: None,
+            mig: mig(product),
         }),
     }
 }
@@ -161,7 +169,7 @@ fn instance(device: u16, board: u8, id: u32, profile: &str, start: u32, slices: 
 }
 
 /// Cuts board `n` of a machine.
-pub(super) fn cut(machine: &mut Machine, n: usize, board: &str, layout: &[(u32, &str, u32, u32)]) {
+pub(super) fn cut(machine: &mut Machine, n: usize, layout: &[(u32, &str, u32, u32)]) {
     let device = machine.gpus[n].pci_id.device;
     #[allow(clippy::cast_possible_truncation)] // a handful of boards
     let number = n as u8;
@@ -169,9 +177,8 @@ pub(super) fn cut(machine: &mut Machine, n: usize, board: &str, layout: &[(u32, 
         .iter()
         .map(|(id, profile, start, slices)| instance(device, number, *id, profile, *start, *slices))
         .collect();
-    if let Silicon::Nvidia(nvidia) = &mut machine.gpus[n].silicon {
-        nvidia.mig =
-            Some(MigSpec { enabled: true, pending: true, profiles: mig_tables::profiles(board), instances });
+    if let Silicon::Nvidia(NvidiaSpec { mig: Some(mig), .. }) = &mut machine.gpus[n].silicon {
+        (mig.enabled, mig.pending, mig.instances) = (true, true, instances);
     }
 }
 
@@ -179,7 +186,7 @@ pub(super) fn cut(machine: &mut Machine, n: usize, board: &str, layout: &[(u32, 
 /// published `mig -lgi`).
 pub(super) fn dgx_a100() -> Machine {
     let mut machine = node("dgx-a100-8", &A100, 8);
-    cut(&mut machine, 0, "a100-40", &[(2, "3g.20gb", 4, 3), (3, "2g.10gb", 0, 2), (9, "1g.5gb", 2, 1)]);
+    cut(&mut machine, 0, &[(2, "3g.20gb", 4, 3), (3, "2g.10gb", 0, 2), (9, "1g.5gb", 2, 1)]);
     let seven = [
         (7, "1g.5gb", 0, 1),
         (8, "1g.5gb", 1, 1),
@@ -189,7 +196,7 @@ pub(super) fn dgx_a100() -> Machine {
         (12, "1g.5gb", 5, 1),
         (13, "1g.5gb", 6, 1),
     ];
-    cut(&mut machine, 1, "a100-40", &seven);
+    cut(&mut machine, 1, &seven);
     machine.workloads = vec![
         job(5001, "infer-a", 0, Part::Mig { gi: 2, ci: 0 }, Bytes::gib(12), 400),
         job(5002, "infer-b", 1, Part::Mig { gi: 7, ci: 0 }, Bytes::gib(3), 70),
