@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::rc::Rc;
 
 use super::geometry::Geometry;
 use super::infeasible::PlanError;
@@ -156,7 +157,7 @@ impl std::error::Error for NodeError {}
 impl NodePlan {
     /// Steps after which the search gives up and says so. A step gives one board its part. Nodes
     /// of eight boards take a few hundred.
-    pub const MOST_STEPS: u32 = 1_000_000;
+    pub const MOST_STEPS: u32 = 200_000;
 
     /// Adds the demands to the boards. `moving` allows that instances that are not pinned are
     /// moved, each on its own board.
@@ -165,6 +166,7 @@ impl NodePlan {
     /// When the node cannot hold them, no board offers one, a layout is none that its board can
     /// have, or the search was given up.
     pub fn of(boards: &[NodeBoard<'_>], demands: &[Demand], moving: bool) -> Result<Self, NodeError> {
+        let demands = &merged(demands)[..];
         let offered = |demand: &&Demand| boards.iter().any(|board| demand.position(board.geometry).is_some());
         if let Some(demand) = demands.iter().find(|demand| !offered(demand)) {
             return Err(NodeError::NotOffered(demand.clone()));
@@ -186,6 +188,20 @@ impl NodePlan {
     }
 }
 
+/// Demands of the same profile on the same kind, added up: the search splits among different ones
+/// only.
+fn merged(demands: &[Demand]) -> Vec<Demand> {
+    let mut merged: Vec<Demand> = Vec::with_capacity(demands.len());
+    for demand in demands {
+        let same = |other: &&mut Demand| (&other.profile, &other.kind) == (&demand.profile, &demand.kind);
+        match merged.iter_mut().find(same) {
+            Some(other) => other.count = other.count.saturating_add(demand.count),
+            None => merged.push(demand.clone()),
+        }
+    }
+    merged
+}
+
 /// What one board can take on: how many of each demand, and how many instances that destroys.
 struct Choice {
     counts: Vec<u64>,
@@ -198,12 +214,8 @@ struct Part {
     costs: BTreeMap<Vec<u64>, u32>,
 }
 
-fn parts(
-    boards: &[NodeBoard<'_>],
-    demands: &[Demand],
-    moving: bool,
-) -> Result<Vec<std::rc::Rc<Part>>, NodeError> {
-    let mut parts: Vec<std::rc::Rc<Part>> = Vec::with_capacity(boards.len());
+fn parts(boards: &[NodeBoard<'_>], demands: &[Demand], moving: bool) -> Result<Vec<Rc<Part>>, NodeError> {
+    let mut parts: Vec<Rc<Part>> = Vec::with_capacity(boards.len());
     for (position, board) in boards.iter().enumerate() {
         let same = |other: &NodeBoard<'_>| {
             std::ptr::eq(other.geometry, board.geometry) && other.layout.live == board.layout.live
@@ -332,7 +344,7 @@ fn split(
 }
 
 /// Refuses what no assignment can help.
-fn enough(parts: &[std::rc::Rc<Part>], demands: &[Demand]) -> Result<(), NodeError> {
+fn enough(parts: &[Rc<Part>], demands: &[Demand]) -> Result<(), NodeError> {
     for (position, demand) in demands.iter().enumerate() {
         let room: u64 = parts.iter().map(|part| part.most(position)).sum();
         if room < u64::from(demand.count) {
@@ -349,7 +361,7 @@ fn enough(parts: &[std::rc::Rc<Part>], demands: &[Demand]) -> Result<(), NodeErr
 /// boards after it. What is left to them decides alone whether they can, so that a remainder that
 /// failed once is not tried again.
 struct Search<'a> {
-    parts: &'a [std::rc::Rc<Part>],
+    parts: &'a [Rc<Part>],
     /// By board: what it and all after it can take on of each demand at most.
     after: Vec<Vec<u64>>,
     failed: BTreeSet<(usize, u32, Vec<u64>)>,
@@ -358,7 +370,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(parts: &'a [std::rc::Rc<Part>], demands: usize) -> Self {
+    fn new(parts: &'a [Rc<Part>], demands: usize) -> Self {
         let mut after = vec![vec![0; demands]; parts.len() + 1];
         for (board, part) in parts.iter().enumerate().rev() {
             after[board] =
