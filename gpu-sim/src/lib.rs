@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod capability;
 mod clock;
 mod description;
 mod fault;
@@ -53,6 +54,6 @@ pub use gpu::{
 };
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};
 pub use scene::{GpuState, Scene, UseState};
-pub use tree::Tree;
+pub use tree::{Damage, Tree};
 pub use workload::{Curve, Part, Use, UseKind, Workload};
 pub use world::World;
