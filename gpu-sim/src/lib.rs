@@ -34,6 +34,7 @@ mod description;
 mod fault;
 mod gpu;
 mod inventory;
+pub mod library;
 mod machine;
 pub mod mig_tables;
 mod presets;
