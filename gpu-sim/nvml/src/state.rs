@@ -101,10 +101,16 @@ impl State {
         self.look();
     }
 
-    /// The same machine at the same or a later time, with these faults beside its own.
-    pub fn with(&self, faults: impl IntoIterator<Item = Fault>, uptime: Option<u64>) -> Self {
-        let mut machine = self.described.clone();
-        let described = self.described.clone();
+    /// The same machine, or `machine` in its place, at the same or a later time, with these faults
+    /// beside its own.
+    pub fn with(
+        &self,
+        machine: Option<Machine>,
+        faults: impl IntoIterator<Item = Fault>,
+        uptime: Option<u64>,
+    ) -> Self {
+        let described = machine.unwrap_or_else(|| self.described.clone());
+        let mut machine = described.clone();
         machine.faults.extend(faults);
         let mut next = Self::new(machine);
         next.described = described;
