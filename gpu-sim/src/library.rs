@@ -39,7 +39,8 @@ pub fn built() -> io::Result<PathBuf> {
     let name = format!("{DLL_PREFIX}{CRATE}{DLL_SUFFIX}");
     let found = program.ancestors().skip(1).map(|folder| folder.join(&name)).find(|path| path.is_file());
     found.ok_or_else(|| {
-        let what = format!("no {name} above {}: build it with cargo build -p gpu-sim-nvml", program.display());
+        let what =
+            format!("no {name} above {}: build it with cargo build -p gpu-sim-nvml", program.display());
         io::Error::new(io::ErrorKind::NotFound, what)
     })
 }

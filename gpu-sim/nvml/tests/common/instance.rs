@@ -1,7 +1,5 @@
 //! A copy of the built library in a folder of its own, loaded through the real bindings.
 
-use std::path::Path;
-
 use gpu_sim::Machine;
 use gpu_sim::library::{self, Installed};
 use nvml_wrapper_sys::bindings::{NvmlLib, nvmlDevice_t};
@@ -10,8 +8,8 @@ use nvml_wrapper_sys::bindings::{NvmlLib, nvmlDevice_t};
 pub struct Instance {
     /// The real bindings' symbol table.
     pub lib: NvmlLib,
-    /// Where it lies.
-    pub installed: Installed,
+    /// Keeps the copy where it lies.
+    _installed: Installed,
 }
 
 /// A copy of the library that `cargo test` built beside this test, with the machine beside it.
@@ -24,7 +22,7 @@ impl Instance {
     pub fn loaded(installed: Installed) -> Self {
         // SAFETY: our own library; loading it runs no code of a third party.
         let lib = unsafe { NvmlLib::new(installed.path()) }.expect("the library loads");
-        Self { lib, installed }
+        Self { lib, _installed: installed }
     }
 
     /// Loaded and initialised.
@@ -33,12 +31,6 @@ impl Instance {
         // SAFETY: nvml.h: takes nothing.
         assert_eq!(unsafe { instance.lib.nvmlInit_v2() }, 0);
         instance
-    }
-
-    /// Where it lies.
-    #[allow(dead_code)] // not every test that shares this file needs it
-    pub fn folder(&self) -> &Path {
-        self.installed.folder()
     }
 
     /// The GPU of an index.
