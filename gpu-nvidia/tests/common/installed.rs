@@ -55,6 +55,7 @@ impl Installed {
         gpu_nvidia::Options::new(roots).library(self.copy.path())
     }
 
+    #[allow(dead_code)] // not every test asks
     pub fn discover(&self) -> Discovery {
         gpu_nvidia::discover(&self.options())
     }
@@ -64,6 +65,13 @@ impl Installed {
         gpu_nvidia::discover(&self.options().clock(clock)).backend.unwrap()
     }
 
+    /// Over trees that somebody else wrote.
+    #[allow(dead_code)] // not every test asks
+    pub fn backend_over(&self, roots: Roots) -> Box<dyn Backend> {
+        gpu_nvidia::discover(&gpu_nvidia::Options::new(roots).library(self.copy.path())).backend.unwrap()
+    }
+
+    #[allow(dead_code)] // not every test asks
     pub fn backend(&self) -> Box<dyn Backend> {
         let found = self.discover();
         found.backend.unwrap_or_else(|| panic!("{}", found.outcome))
