@@ -14,7 +14,7 @@ use crate::discover::Options;
 use crate::ffi::Library;
 use crate::process::{self, Lists, Look};
 use crate::reading::{self, Reader};
-use crate::{inventory, partition};
+use crate::{capability, inventory, partition};
 
 /// Reads NVIDIA's GPUs through NVML.
 ///
@@ -31,6 +31,7 @@ pub struct NvidiaBackend {
     lists: Mutex<Lists>,
     library: Library,
     path: PathBuf,
+    proc: PathBuf,
     sysfs: PathBuf,
     locks: PathBuf,
     clock: Arc<dyn Clock>,
@@ -48,6 +49,7 @@ impl NvidiaBackend {
             lists: Mutex::new(Lists::new(&version, view)),
             library,
             path: path.to_path_buf(),
+            proc: roots.proc.clone(),
             sysfs: roots.sysfs.clone(),
             locks: roots.locks.clone(),
             clock: Arc::clone(&options.clock),
@@ -221,7 +223,9 @@ impl Backend for NvidiaBackend {
 
     fn inventory(&self) -> Result<Inventory, Error> {
         let boards = self.look_again()?;
-        Ok(inventory::inventory(&self.library, &self.path, &boards, self.clock.boot_id()))
+        let mut inventory = inventory::inventory(&self.library, &self.path, &boards, self.clock.boot_id());
+        capability::add_nodes(&self.proc, &mut inventory);
+        Ok(inventory)
     }
 
     fn capabilities(&self, unit: UnitId) -> Result<Capabilities, Error> {
@@ -264,7 +268,7 @@ fn check(boards: &Boards, units: Units<'_>) -> Result<(), Error> {
     stranger.map_or(Ok(()), |unit| Err(Error::unknown_unit(unit)))
 }
 
-fn wants(query: &Query<'_>, unit: UnitId) -> bool {
+pub(crate) fn wants(query: &Query<'_>, unit: UnitId) -> bool {
     match query.units {
         Units::All => true,
         Units::Devices => matches!(unit, UnitId::Device(_)),
@@ -282,7 +286,7 @@ fn named<'a>(query: &Query<'a>) -> &'a [UnitId] {
 }
 
 /// Puts one absence in the place of every wanted metric.
-fn fill(reading: &mut Reading, wanted: MetricSet, absence: Absence) {
+pub(crate) fn fill(reading: &mut Reading, wanted: MetricSet, absence: Absence) {
     for metric in Metric::ALL.iter().filter(|metric| wanted.has(**metric)) {
         reading.set_absent(*metric, absence);
     }

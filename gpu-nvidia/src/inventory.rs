@@ -80,7 +80,7 @@ pub(crate) fn device(library: &Library, board: &Board, boot: BootId) -> Device {
     device
 }
 
-fn node(minor: u32) -> DeviceNode {
+pub(crate) fn node(minor: u32) -> DeviceNode {
     DeviceNode {
         path: format!("/dev/nvidia{minor}"),
         number: Some(DeviceNumber { major: MAJOR, minor }),

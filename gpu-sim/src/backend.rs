@@ -9,9 +9,9 @@ use gpu_core::{
     SweptProcess, UnitId, Units, Vendor,
 };
 
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, Silicon};
 use crate::inventory;
-use crate::machine::Machine;
+use crate::machine::{DrmNumbers, Machine};
 use crate::partitioner::SimPartitioner;
 use crate::reading;
 use crate::scene::{Scene, UseState};
@@ -189,10 +189,13 @@ fn swept(machine: &Machine, workload: &Workload) -> SweptProcess {
     SweptProcess::new(key, ProcessName::new(workload.name.as_bytes()))
 }
 
-/// The device files that a process holds open: the render nodes of what it uses.
+/// The device files that a process holds open: NVIDIA's own, or the render nodes of what it uses.
 fn holds(machine: &Machine, workload: &Workload) -> Vec<DeviceNumber> {
-    let gpus = &machine.gpus;
-    workload.uses.iter().filter_map(|of| Some(gpus[of.gpu].drm.as_ref()?.render_number())).collect()
+    let number = |gpu: &Gpu| match &gpu.silicon {
+        Silicon::Nvidia(nvidia) => inventory::nvidia_node(nvidia.minor).number,
+        Silicon::Amd(_) | Silicon::Intel(_) => gpu.drm.as_ref().map(DrmNumbers::render_number),
+    };
+    workload.uses.iter().filter_map(|of| number(&machine.gpus[of.gpu])).collect()
 }
 
 impl Sweeper for SimSweeper {

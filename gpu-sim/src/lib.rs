@@ -28,11 +28,13 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod capability;
 mod clock;
 mod description;
 mod fault;
 mod gpu;
 mod inventory;
+pub mod library;
 mod machine;
 mod mig;
 pub mod mig_tables;
@@ -57,6 +59,6 @@ pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSp
 pub use mig::{COMPUTE_SLICES, MigRefusal};
 pub use partitioner::SimPartitioner;
 pub use scene::{GpuState, Scene, UseState};
-pub use tree::Tree;
+pub use tree::{Damage, Tree};
 pub use workload::{Curve, Part, Use, UseKind, Workload};
 pub use world::World;

@@ -2,69 +2,68 @@
 //! `kfd_process.c`, `amdgpu_ras.c`).
 
 use std::fmt::Write;
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gpu_core::{Bytes, Vendor};
 
-use super::write::file;
-use super::{directory, drm_nodes};
+use super::pci::{directory, drm_nodes};
+use super::plan::Plan;
 use crate::gpu::{AmdPowerFile, AmdSpec, Gpu, Silicon};
 use crate::machine::LinkKindSpec;
 use crate::scene::Scene;
 use crate::workload::Part;
 
+/// Where the compute driver shows its nodes.
+const NODES: &str = "sys/class/kfd/kfd/topology/nodes";
+
 /// The attributes of one GPU, its sensors, and the platform devices of its further partitions.
-pub(super) fn gpu(scene: &Scene, sys: &Path, position: usize, gpu: &Gpu) -> io::Result<()> {
-    let Silicon::Amd(amd) = &gpu.silicon else { return Ok(()) };
-    let (path, state) = (directory(sys, gpu), scene.gpu(position));
-    let number = |name: &str, n: u64| file(&path, name, &format!("{n}\n"));
-    file(&path, "product_name", &format!("{}\n", gpu.name))?;
-    file(&path, "unique_id", &format!("{:x}\n", amd.unique_id.unwrap_or(0)))?;
-    file(&path, "serial_number", &format!("{}\n", gpu.serial.as_deref().unwrap_or("")))?;
-    file(&path, "vbios_version", &format!("{}\n", gpu.firmware.as_deref().unwrap_or("")))?;
-    number("mem_info_vram_total", gpu.memory.total.get())?;
-    number("mem_info_vram_used", state.memory_used.get())?;
-    number("mem_info_gtt_total", gpu.memory.system_total.unwrap_or_default().get())?;
-    number("mem_info_gtt_used", 0)?;
-    number("gpu_busy_percent", state.busy / 10)?;
+pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
+    let Silicon::Amd(amd) = &gpu.silicon else { return };
+    let (path, state) = (directory(gpu), scene.gpu(position));
+    plan.line(&path, "product_name", &gpu.name);
+    plan.text(&path, "unique_id", format!("{:x}\n", amd.unique_id.unwrap_or(0)));
+    plan.line(&path, "serial_number", gpu.serial.as_deref().unwrap_or(""));
+    plan.line(&path, "vbios_version", gpu.firmware.as_deref().unwrap_or(""));
+    plan.line(&path, "mem_info_vram_total", gpu.memory.total.get());
+    plan.line(&path, "mem_info_vram_used", state.memory_used.get());
+    plan.line(&path, "mem_info_gtt_total", gpu.memory.system_total.unwrap_or_default().get());
+    plan.line(&path, "mem_info_gtt_used", 0);
+    plan.line(&path, "gpu_busy_percent", state.busy / 10);
     let modes = [
         ("current_compute_partition", "available_compute_partition", &amd.compute_mode, &amd.compute_modes),
         ("current_memory_partition", "available_memory_partition", &amd.memory_mode, &amd.memory_modes),
     ];
     for (current, available, mode, choices) in modes {
         if let Some(mode) = mode {
-            file(&path, current, &format!("{mode}\n"))?;
-            file(&path, available, &format!("{}\n", choices.join(", ")))?;
+            plan.line(&path, current, mode);
+            plan.line(&path, available, choices.join(", "));
         }
     }
     if let Some(ecc) = &gpu.ecc {
-        file(&path, "ras/umc_err_count", &format!("ue: {}\nce: {}\n", ecc.uncorrected, ecc.corrected))?;
-        file(&path, "ras/gfx_err_count", "ue: 0\nce: 0\n")?;
+        plan.text(&path, "ras/umc_err_count", format!("ue: {}\nce: {}\n", ecc.uncorrected, ecc.corrected));
+        plan.text(&path, "ras/gfx_err_count", "ue: 0\nce: 0\n");
     }
-    hwmon(scene, &path, position, gpu, amd)?;
+    hwmon(plan, scene, &path, position, gpu, amd);
     for part in amd.partitions.iter().skip(1) {
-        let device = sys.join(format!("devices/platform/amdgpu_xcp_{}", part.drm.card));
-        drm_nodes(sys, &device, &part.drm)?;
+        let device = PathBuf::from(format!("sys/devices/platform/amdgpu_xcp_{}", part.drm.card));
+        drm_nodes(plan, &device, &part.drm);
     }
-    Ok(())
 }
 
-fn hwmon(scene: &Scene, path: &Path, position: usize, gpu: &Gpu, amd: &AmdSpec) -> io::Result<()> {
+fn hwmon(plan: &mut Plan, scene: &Scene, path: &Path, position: usize, gpu: &Gpu, amd: &AmdSpec) {
     let (path, state) = (path.join(format!("hwmon/hwmon{}", position + 2)), scene.gpu(position));
-    file(&path, "name", "amdgpu\n")?;
-    let number = |name: &str, n: u64| file(&path, name, &format!("{n}\n"));
+    plan.text(&path, "name", "amdgpu\n");
     let power = if amd.power_on_other_die { 0 } else { state.power.get() };
     if amd.power_file != AmdPowerFile::Input {
-        number("power1_average", power)?;
+        plan.line(&path, "power1_average", power);
     }
     if amd.power_file != AmdPowerFile::Average {
-        number("power1_input", power)?;
+        plan.line(&path, "power1_input", power);
     }
-    number("power1_cap", gpu.power.limit.get())?;
-    number("power1_cap_default", gpu.power.limit_default.get())?;
-    number("power1_cap_min", gpu.power.limit_min.get())?;
-    number("power1_cap_max", gpu.power.limit_max.get())?;
+    plan.line(&path, "power1_cap", gpu.power.limit.get());
+    plan.line(&path, "power1_cap_default", gpu.power.limit_default.get());
+    plan.line(&path, "power1_cap_min", gpu.power.limit_min.get());
+    plan.line(&path, "power1_cap_max", gpu.power.limit_max.get());
     let heat = state.temperature.get();
     let sensors = [
         ("temp1", "edge", Some(0)),
@@ -73,30 +72,31 @@ fn hwmon(scene: &Scene, path: &Path, position: usize, gpu: &Gpu, amd: &AmdSpec) 
     ];
     for (name, label, above) in sensors {
         if let Some(above) = above {
-            file(&path, &format!("{name}_label"), &format!("{label}\n"))?;
-            file(&path, &format!("{name}_input"), &format!("{}\n", heat + above))?;
+            plan.line(&path, &format!("{name}_label"), label);
+            plan.line(&path, &format!("{name}_input"), heat + above);
         }
     }
     if let (Some(slowdown), Some(shutdown)) = (gpu.thermal.slowdown, gpu.thermal.shutdown) {
-        file(&path, "temp2_crit", &format!("{}\n", slowdown.get()))?;
-        file(&path, "temp2_emergency", &format!("{}\n", shutdown.get()))?;
+        plan.line(&path, "temp2_crit", slowdown.get());
+        plan.line(&path, "temp2_emergency", shutdown.get());
     }
-    file(&path, "freq1_label", "sclk\n")?;
-    number("freq1_input", state.clock_graphics.get())?;
-    file(&path, "freq2_label", "mclk\n")?;
-    number("freq2_input", state.clock_memory.get())
+    plan.text(&path, "freq1_label", "sclk\n");
+    plan.line(&path, "freq1_input", state.clock_graphics.get());
+    plan.text(&path, "freq2_label", "mclk\n");
+    plan.line(&path, "freq2_input", state.clock_memory.get());
 }
 
 /// The compute driver's topology (processors first, then a node for each partition) and processes.
-pub(super) fn compute_driver(scene: &Scene, sys: &Path) -> io::Result<()> {
-    let gpus: Vec<(usize, &Gpu)> = scene.gpus_of(Vendor::AMD).filter(|(i, _)| !scene.gpu(*i).lost).collect();
+pub(super) fn compute_driver(plan: &mut Plan, scene: &Scene) {
+    let gpus: Vec<(usize, &Gpu)> =
+        scene.gpus_of(Vendor::AMD).filter(|(i, gpu)| !scene.gpu(*i).lost && scene.drives(gpu)).collect();
     if gpus.is_empty() {
-        return Ok(());
+        return;
     }
-    let nodes = sys.join("class/kfd/kfd/topology/nodes");
+    let nodes = Path::new(NODES);
     let processors = scene.machine().numa_nodes.len();
     for number in 0..processors {
-        file(&nodes.join(number.to_string()), "properties", "cpu_cores_count 64\nsimd_count 0\n")?;
+        plan.text(&nodes.join(number.to_string()), "properties", "cpu_cores_count 64\nsimd_count 0\n");
     }
     let mut number = processors;
     // The first node of each GPU: what its links and those of others lead to.
@@ -110,25 +110,19 @@ pub(super) fn compute_driver(scene: &Scene, sys: &Path) -> io::Result<()> {
     for (position, gpu) in &gpus {
         let Silicon::Amd(amd) = &gpu.silicon else { continue };
         for index in 0..amd.partitions.len() {
-            node(scene, &nodes, *position, gpu, amd, index, &firsts)?;
+            node(plan, scene, *position, index, &firsts);
         }
     }
-    processes(scene, sys, &gpus)
+    processes(plan, scene, &gpus);
 }
 
-fn node(
-    scene: &Scene,
-    nodes: &Path,
-    position: usize,
-    gpu: &Gpu,
-    amd: &AmdSpec,
-    index: usize,
-    firsts: &[(usize, usize)],
-) -> io::Result<()> {
+fn node(plan: &mut Plan, scene: &Scene, position: usize, index: usize, firsts: &[(usize, usize)]) {
+    let gpu = &scene.machine().gpus[position];
+    let Silicon::Amd(amd) = &gpu.silicon else { return };
     let first = |of: usize| firsts.iter().find(|(position, _)| *position == of).map_or(0, |(_, node)| *node);
     let part = &amd.partitions[index];
-    let path = nodes.join((first(position) + index).to_string());
-    file(&path, "gpu_id", &format!("{}\n", part.gpu_id))?;
+    let path = Path::new(NODES).join((first(position) + index).to_string());
+    plan.line(&path, "gpu_id", part.gpu_id);
     let location = u64::from(gpu.pci.bus) << 8 | u64::from(gpu.pci.device) << 3 | index as u64;
     let dies = amd.xcc as usize / amd.partitions.len();
     let properties = [
@@ -148,30 +142,29 @@ fn node(
         let _ = writeln!(text, "{name} {value}");
         text
     });
-    file(&path, "properties", &text)?;
-    file(&path, "mem_banks/0/properties", &format!("heap_type 1\nsize_in_bytes {}\n", part.memory.get()))?;
-    let io_link = |n: usize, kind: u64, to: usize, weight: u32| {
-        file(
+    plan.text(&path, "properties", text);
+    plan.text(&path, "mem_banks/0/properties", format!("heap_type 1\nsize_in_bytes {}\n", part.memory.get()));
+    let mut io_link = |n: usize, kind: u64, to: usize, weight: u32| {
+        plan.text(
             &path,
             &format!("io_links/{n}/properties"),
-            &format!("type {kind}\nnode_to {to}\nweight {weight}\n"),
-        )
+            format!("type {kind}\nnode_to {to}\nweight {weight}\n"),
+        );
     };
-    io_link(0, 2, gpu.numa.map_or(0, |node| node.0 as usize), 20)?;
+    io_link(0, 2, gpu.numa.map_or(0, |node| node.0 as usize), 20);
     for (n, link) in scene.machine().links.iter().enumerate() {
         let LinkKindSpec::Xgmi { weight } = link.kind else { continue };
         let other = if link.a == position { link.b } else { link.a };
         if (link.a == position || link.b == position) && firsts.iter().any(|(of, _)| *of == other) {
-            io_link(n + 1, 11, first(other), weight)?;
+            io_link(n + 1, 11, first(other), weight);
         }
     }
-    Ok(())
 }
 
 /// `proc/<pid>/vram_<gpu_id>` for every GPU that the process could use, 0 where it holds nothing.
-fn processes(scene: &Scene, sys: &Path, gpus: &[(usize, &Gpu)]) -> io::Result<()> {
-    let folder = sys.join("class/kfd/kfd/proc");
-    std::fs::create_dir_all(&folder)?;
+fn processes(plan: &mut Plan, scene: &Scene, gpus: &[(usize, &Gpu)]) {
+    let folder = Path::new("sys/class/kfd/kfd/proc");
+    plan.folder(folder);
     for (position, gpu) in gpus {
         let Silicon::Amd(amd) = &gpu.silicon else { continue };
         for of in scene.uses(*position) {
@@ -182,9 +175,8 @@ fn processes(scene: &Scene, sys: &Path, gpus: &[(usize, &Gpu)]) -> io::Result<()
             for (index, part) in amd.partitions.iter().enumerate() {
                 let memory = if index == here { of.memory } else { Bytes::ZERO };
                 let path = folder.join(of.pid.to_string());
-                file(&path, &format!("vram_{}", part.gpu_id), &format!("{}\n", memory.get()))?;
+                plan.line(&path, &format!("vram_{}", part.gpu_id), memory.get());
             }
         }
     }
-    Ok(())
 }
