@@ -10,6 +10,7 @@ use gpu_core::Nanoseconds;
 use crate::abi::Code;
 use crate::handle::{ComputeInstance, Device, GpuInstance};
 use crate::load::{self, Watched};
+use crate::record;
 use crate::state::State;
 
 /// What there is in the process.
@@ -64,6 +65,7 @@ pub fn call(
     gpu: Option<usize>,
     body: impl FnOnce(&State) -> Result<(), Code>,
 ) -> Code {
+    record::note(function, gpu);
     guard(|| {
         let mut library = read();
         if library.clients == 0 {

@@ -18,6 +18,7 @@
 //! library, `{"uptime_ns": 7200000000000, "faults": [{"latency": {"function": "*", "time": 5000}}]}`.
 //! It must exist when NVML is initialised; from then on each call looks whether it changed
 //! (replace it by renaming another over it). Its faults come beside those of the description.
+//! `gpu_sim_record` and `gpu_sim_recorded` tell which calls a client made.
 //!
 //! # Layout
 //! `abi` has NVML's types and codes, `out` the only places that write through a caller's
@@ -33,4 +34,5 @@ mod gate;
 mod handle;
 mod load;
 mod out;
+mod record;
 mod state;
