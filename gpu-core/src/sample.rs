@@ -96,6 +96,7 @@ impl Sample {
 
     /// Adds a unit with every metric absent for one reason, and hands out its reading to be
     /// filled in. For backends.
+    #[inline]
     pub fn push(&mut self, unit: impl Into<UnitId>, reading: Reading) -> &mut Reading {
         self.units.push(UnitReading { unit: unit.into(), reading });
         let last = self.units.len() - 1;

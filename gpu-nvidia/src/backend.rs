@@ -67,7 +67,7 @@ impl NvidiaBackend {
             } else {
                 let reader = Reader { library: &self.library, board, wanted: query.metrics, now };
                 reader.device(slot);
-                lost = reading::is_lost(slot);
+                lost = slot.is_lost();
             }
             if lost {
                 fill(slot, query.metrics, Absence::Lost);
