@@ -107,11 +107,10 @@ macro_rules! metrics {
                 }
             }
 
-            /// True when some metric is absent because the device is lost.
-            #[must_use]
+            /// True when some metric is absent for a reason that `is_it`.
             #[inline]
-            pub const fn is_lost(&self) -> bool {
-                $(matches!(self.$field, Err(Absence::Lost)))||*
+            pub fn any_absent(&self, is_it: impl Fn(&Absence) -> bool) -> bool {
+                $(self.$field.as_ref().is_err_and(&is_it))||*
             }
 
             /// Puts the same absence in the place of one metric.

@@ -24,6 +24,24 @@ pub(crate) struct Reader<'a> {
     pub(crate) now: BootTime,
 }
 
+/// True when NVML answered that the GPU is lost.
+pub(crate) fn is_lost(reading: &Reading) -> bool {
+    reading.any_absent(|absence| matches!(absence, Absence::Lost))
+}
+
+/// True when a call answered as it does for a handle that names nothing any more, a lost GPU's
+/// among them.
+pub(crate) fn is_suspect(reading: &Reading) -> bool {
+    let of_handle = [Code::UNINITIALIZED, Code::INVALID_ARGUMENT, Code::NOT_FOUND];
+    reading.any_absent(|absence| match absence {
+        Absence::Lost => true,
+        Absence::Failed { code: Some(code), .. } => {
+            of_handle.iter().any(|of| i64::from(of.0) == i64::from(*code))
+        }
+        _ => false,
+    })
+}
+
 /// Memory of a GPU, or of the GPU instance of a MIG device.
 pub(crate) fn memory(
     library: &Library,

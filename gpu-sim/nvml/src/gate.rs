@@ -174,7 +174,8 @@ impl Library {
     fn look_at_control(&mut self) {
         let Some(control) = self.watched.as_mut().and_then(Watched::changed) else { return };
         if let Some(state) = &mut self.state {
-            *state = state.with(control.faults, control.uptime_ns);
+            let machine = control.machine();
+            *state = state.with(machine, control.faults, control.uptime_ns);
         }
     }
 }

@@ -17,7 +17,8 @@
 //! `gpu_sim_advance`, `gpu_sim_latency`. From code that cannot: a file `control.json` beside the
 //! library, `{"uptime_ns": 7200000000000, "faults": [{"latency": {"function": "*", "time": 5000}}]}`.
 //! It must exist when NVML is initialised; from then on each call looks whether it changed
-//! (replace it by renaming another over it). Its faults come beside those of the description.
+//! (replace it by renaming another over it). Its faults come beside those of the description; a
+//! `"machine"` in it (a preset, or a description beside the library) takes the place of the first.
 //! `gpu_sim_record` and `gpu_sim_recorded` tell which calls a client made.
 //!
 //! # Layout

@@ -15,6 +15,9 @@ pub struct Control {
     pub uptime_ns: Option<u64>,
     /// Faults beside those of the description.
     pub faults: Vec<Fault>,
+    /// The machine is another one by now: name of a preset, or path of a description (from the
+    /// library's folder, if it is no absolute one).
+    pub machine: Option<String>,
 }
 
 /// A control file, and what it was when it was read last.
@@ -59,6 +62,15 @@ pub fn machine() -> Machine {
         None => std::env::var("GPU_SIM_MACHINE").unwrap_or_else(|_| "empty".to_owned()),
     };
     named(&name).unwrap_or_else(empty)
+}
+
+impl Control {
+    /// The machine that it names, if it names one that can be read.
+    pub fn machine(&self) -> Option<Machine> {
+        let name = self.machine.as_deref()?;
+        let here = folder().map(|folder| folder.join(name)).filter(|path| path.is_file());
+        named(&here.map_or_else(|| name.to_owned(), |path| path.to_string_lossy().into_owned()))
+    }
 }
 
 /// The machine of a preset's name or of a description's path.
