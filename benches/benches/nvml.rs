@@ -22,7 +22,7 @@ fn nvml(criterion: &mut Criterion) {
         group.bench_function("sample", |bencher| {
             bencher.iter(|| {
                 sample.clear();
-                sample.cursors.clear();
+                sample.cursors.iter_mut().for_each(|cursor| cursor.stamp = 0);
                 backend.sample_into(&Query::everything(), &mut sample).unwrap();
             });
         });

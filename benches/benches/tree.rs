@@ -8,7 +8,7 @@ fn tree(criterion: &mut Criterion) {
     for (preset, vendor) in [("mi300x-8-cpx", Vendor::AMD), ("max-1550-4", Vendor::INTEL)] {
         let written = Written::new(preset);
         let backend = written.backend(vendor);
-        let files = bare::files(written.machine(), &written.sysfs());
+        let files = bare::files(&written.machine(), &written.sysfs());
         let mut sample = Sample::new();
         let mut group = criterion.benchmark_group(preset);
         group.bench_function("sample", |bencher| {

@@ -67,9 +67,8 @@ fn function(sysfs: &Path, gpu: &Gpu) -> PathBuf {
 fn chip(path: &Path, name: &str) -> PathBuf {
     let chips = std::fs::read_dir(path.join("hwmon")).expect("the GPU has sensors");
     let mut chips = chips.map(|chip| chip.expect("a folder is readable").path());
-    let is_it = |chip: &PathBuf| {
-        std::fs::read_to_string(chip.join("name")).is_ok_and(|text| text.trim_end() == name)
-    };
+    let is_it =
+        |chip: &PathBuf| std::fs::read_to_string(chip.join("name")).is_ok_and(|text| text.trim_end() == name);
     chips.find(is_it).unwrap_or_else(|| panic!("no chip {name} below {}", path.display()))
 }
 

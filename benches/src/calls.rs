@@ -64,9 +64,16 @@ pub fn of(program: &Path, preset: &str) -> Result<Vec<String>, String> {
     }
     let text = text?;
     let mut parts = text.split_inclusive('\n').skip_while(|line| !line.contains(MARK)).skip(1);
-    let calls: Vec<String> =
-        parts.by_ref().take_while(|line| !line.contains(MARK)).map(|line| line.trim_end().to_owned()).collect();
-    if calls.is_empty() { Err(format!("strace saw no call between the marks of {preset}")) } else { Ok(calls) }
+    let calls: Vec<String> = parts
+        .by_ref()
+        .take_while(|line| !line.contains(MARK))
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    if calls.is_empty() {
+        Err(format!("strace saw no call between the marks of {preset}"))
+    } else {
+        Ok(calls)
+    }
 }
 
 /// The paths that were opened, or tried, in order.

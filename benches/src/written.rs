@@ -45,7 +45,7 @@ impl Written {
 
     /// The description.
     #[must_use]
-    pub fn machine(&self) -> &Machine {
+    pub fn machine(&self) -> Arc<Machine> {
         self.world.machine()
     }
 

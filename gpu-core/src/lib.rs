@@ -30,6 +30,7 @@ mod backend;
 mod capability;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod cursor;
 mod device;
 mod driver;
 mod error;
@@ -64,6 +65,7 @@ mod vendor;
 pub use absence::{Absence, Need};
 pub use backend::{Backend, BackendExt};
 pub use capability::Capabilities;
+pub use cursor::{Cursor, Cursors};
 pub use device::{Device, MemoryKind};
 pub use driver::Driver;
 pub use error::{Error, ErrorKind};
@@ -86,7 +88,7 @@ pub use process::{Pid, PidView, ProcessKey, ProcessKinds, ProcessName, ProcessRe
 pub use quantity::{Bytes, Count, Hertz, Microjoules, Microwatts, Millicelsius, Nanoseconds, Permille, Rpm};
 pub use query::{Query, Units};
 pub use reading::{Behaviour, Metric, MetricSet, Reading, Value};
-pub use sample::{Cursor, Sample, UnitReading};
+pub use sample::{Sample, UnitReading};
 pub use sweep::{Sweep, SweepRequest, Sweeper, SweptProcess};
 pub use tag::Tag;
 pub use throttle::ThrottleReasons;

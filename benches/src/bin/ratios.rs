@@ -5,7 +5,9 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use gpu_benches::{Direct, Installed, Ratio, Written, bare, calls};
-use gpu_core::{Backend, Clock, DeviceNumber, Nanoseconds, Query, Sample, Sweep, SweepRequest, Sweeper, Vendor};
+use gpu_core::{
+    Backend, Clock, DeviceNumber, Nanoseconds, Query, Sample, Sweep, SweepRequest, Sweeper, Vendor,
+};
 use gpu_host::{ProcSweeper, Roots, SystemClock};
 use gpu_sim::{Fault, Machine};
 
@@ -41,7 +43,14 @@ struct Table {
 }
 
 impl Table {
-    fn row(&self, what: &str, promised: impl Display, measured: &str, ours: impl Display, bare: impl Display) {
+    fn row(
+        &self,
+        what: &str,
+        promised: impl Display,
+        measured: &str,
+        ours: impl Display,
+        bare: impl Display,
+    ) {
         println!("| {what} | {promised} | {measured} | {ours} | {bare} |");
     }
 
@@ -75,10 +84,10 @@ fn micros(ns: u64) -> String {
 }
 
 /// A warm sample into one that is reused. The cursors go back to the start, so that each sample
-/// reads the rows of processes' load anew, as the bare side does.
+/// reads every row of the processes' load anew, as the bare side does.
 fn sample(backend: &dyn Backend, sample: &mut Sample) {
     sample.clear();
-    sample.cursors.clear();
+    sample.cursors.iter_mut().for_each(|cursor| cursor.stamp = 0);
     backend.sample_into(&Query::everything(), sample).expect("the simulated machine is sampled");
 }
 
@@ -99,10 +108,10 @@ fn nvml(table: &mut Table) {
     }
     let what = "the same, with a look at whether each GPU sleeps";
     let written = Written::new("hgx-h100-8");
-    let installed = Installed::new(written.machine());
+    let installed = Installed::new(&written.machine());
     let backend = installed.backend_under(written.root());
     let mut direct = Direct::new(&installed.library());
-    let states = bare::sleep_states(written.machine(), &written.sysfs());
+    let states = bare::sleep_states(&written.machine(), &written.sysfs());
     let mut reused = Sample::new();
     let ratio = Ratio::of(
         || sample(&*backend, &mut reused),
@@ -118,7 +127,7 @@ fn trees(table: &mut Table) {
     for (preset, vendor) in [("mi300x-8-cpx", Vendor::AMD), ("max-1550-4", Vendor::INTEL)] {
         let written = Written::new(preset);
         let backend = written.backend(vendor);
-        let files = bare::files(written.machine(), &written.sysfs());
+        let files = bare::files(&written.machine(), &written.sysfs());
         table.time(&format!("{preset}: {} files and folders", files.len()), 1300, || {
             let mut reused = Sample::new();
             Ratio::of(|| sample(&*backend, &mut reused), || files.read())
@@ -131,7 +140,7 @@ fn system_calls(table: &mut Table) {
     let program = std::env::current_exe().expect("a program knows its own file");
     for preset in ["mi300x-8-cpx", "max-1550-4"] {
         let written = Written::new(preset);
-        let bare = 3 * bare::files(written.machine(), &written.sysfs()).len();
+        let bare = 3 * bare::files(&written.machine(), &written.sysfs()).len();
         let what = format!("{preset}: system calls");
         match calls::of(&program, preset) {
             Ok(calls) => {
@@ -171,7 +180,8 @@ fn sweep(table: &mut Table) {
 fn walk(proc: &std::path::Path) -> usize {
     let is_process = |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.parse::<u32>().is_ok());
     let processes = std::fs::read_dir(proc).expect("/proc is listed").flatten();
-    let folders = processes.filter(|entry| is_process(&entry.file_name())).map(|entry| entry.path().join("fd"));
+    let folders =
+        processes.filter(|entry| is_process(&entry.file_name())).map(|entry| entry.path().join("fd"));
     let descriptors = folders.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
     descriptors.filter(|descriptor| std::fs::read_link(descriptor.path()).is_ok()).count()
 }

@@ -17,8 +17,7 @@ type Chosen = unsafe extern "C" fn(Device, c_uint, *mut c_uint) -> Return;
 type Wide = unsafe extern "C" fn(Device, *mut c_ulonglong) -> Return;
 type Pair = unsafe extern "C" fn(Device, *mut c_uint, *mut c_uint) -> Return;
 type Errors = unsafe extern "C" fn(Device, c_uint, c_uint, *mut c_ulonglong) -> Return;
-type Remapped =
-    unsafe extern "C" fn(Device, *mut c_uint, *mut c_uint, *mut c_uint, *mut c_uint) -> Return;
+type Remapped = unsafe extern "C" fn(Device, *mut c_uint, *mut c_uint, *mut c_uint, *mut c_uint) -> Return;
 type Memory = unsafe extern "C" fn(Device, *mut sys::nvmlMemory_v2_t) -> Return;
 type Rates = unsafe extern "C" fn(Device, *mut sys::nvmlUtilization_t) -> Return;
 type Fields = unsafe extern "C" fn(Device, c_int, *mut sys::nvmlFieldValue_t) -> Return;
@@ -209,7 +208,10 @@ impl Direct {
         type Recorded = unsafe extern "C" fn(c_uint, *mut c_char, c_uint, *mut c_uint) -> Return;
         // SAFETY: gpu-sim-nvml: these are the functions' types.
         let (switch, recorded) = unsafe {
-            (self.library.get::<Switch>(b"gpu_sim_record\0"), self.library.get::<Recorded>(b"gpu_sim_recorded\0"))
+            (
+                self.library.get::<Switch>(b"gpu_sim_record\0"),
+                self.library.get::<Recorded>(b"gpu_sim_recorded\0"),
+            )
         };
         let switch = switch.expect("the library is gpu-sim's");
         let recorded = recorded.expect("the library is gpu-sim's");

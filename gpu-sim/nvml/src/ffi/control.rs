@@ -76,7 +76,12 @@ pub extern "C" fn gpu_sim_record(on: c_int) -> Code {
 /// The call at a position of the record: the function's name and the position of the GPU that it
 /// was about, `UINT_MAX` for none. `NOT_FOUND` past the end.
 #[unsafe(no_mangle)]
-pub extern "C" fn gpu_sim_recorded(position: c_uint, name: TextOut, length: c_uint, gpu: Out<c_uint>) -> Code {
+pub extern "C" fn gpu_sim_recorded(
+    position: c_uint,
+    name: TextOut,
+    length: c_uint,
+    gpu: Out<c_uint>,
+) -> Code {
     let Some((function, of)) = record::at(position as usize) else { return Code::NOT_FOUND };
     let of = of.and_then(|of| c_uint::try_from(of).ok()).unwrap_or(c_uint::MAX);
     match name.put(length, false, format_args!("{function}")).and_then(|()| gpu.put(of)) {
