@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use gpu_benches::{Direct, Installed};
 use gpu_core::{Clock, DeviceNumber, Nanoseconds, Query, Sample, Sweep, SweepRequest, Sweeper};
 use gpu_host::{ProcSweeper, Roots, SystemClock};
@@ -42,5 +42,9 @@ fn sweep(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, nvml, sweep);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    nvml(&mut criterion);
+    sweep(&mut criterion);
+    criterion.final_summary();
+}

@@ -1,6 +1,6 @@
 //! A sample of AMD's and of Intel's GPUs from simulated trees, and the same files read bare.
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::Criterion;
 use gpu_benches::{Written, bare};
 use gpu_core::{Query, Sample, Vendor};
 
@@ -22,5 +22,8 @@ fn tree(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, tree);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    tree(&mut criterion);
+    criterion.final_summary();
+}
