@@ -154,16 +154,16 @@ fn nvidias_files_have_the_drivers_form() {
 #[test]
 fn capability_files_are_those_of_live_instances() {
     let (folder, world, mut tree) = preset("mixed");
-    let file = "proc/driver/nvidia/capabilities/gpu0/mig/gi9/access";
-    assert_eq!(folder.read(file), "DeviceFileMinor: 84\nDeviceFileMode: 256\nDeviceFileModify: 1\n");
-    assert!(folder.0.join("proc/driver/nvidia/capabilities/gpu0/mig/gi9/ci0/access").exists());
+    let file = "proc/driver/nvidia/capabilities/gpu0/mig/gi13/access";
+    assert_eq!(folder.read(file), "DeviceFileMinor: 120\nDeviceFileMode: 256\nDeviceFileModify: 1\n");
+    assert!(folder.0.join("proc/driver/nvidia/capabilities/gpu0/mig/gi13/ci0/access").exists());
     world.change(|machine| {
         if let gpu_sim::Silicon::Nvidia(nvidia) = &mut machine.gpus[0].silicon {
-            nvidia.mig.as_mut().unwrap().instances.retain(|instance| instance.id != 9);
+            nvidia.mig.as_mut().unwrap().instances.retain(|instance| instance.id != 13);
         }
     });
     tree.refresh().unwrap();
-    assert!(!folder.0.join("proc/driver/nvidia/capabilities/gpu0/mig/gi9").exists());
+    assert!(!folder.0.join("proc/driver/nvidia/capabilities/gpu0/mig/gi13").exists());
     assert!(folder.0.join("proc/driver/nvidia/capabilities/gpu0/mig/gi1").exists());
 }
 
