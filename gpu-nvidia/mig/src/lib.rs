@@ -27,11 +27,14 @@
 //!
 //! # Features
 //! - `serde`: `Serialize` and `Deserialize` for names and ids.
+//! - `formats`: the `formats` module, configurations of mig-parted and of the device plugin.
 
 #![forbid(unsafe_code)]
 
 mod board;
 mod device_name;
+#[cfg(feature = "formats")]
+pub mod formats;
 mod id;
 mod name;
 mod profile;
