@@ -45,6 +45,12 @@ fn gpu(key: &str) -> PartedGpu {
     PartedGpu { pci_id, profiles: Some(board.profiles()) }
 }
 
+/// A label `x` with these entries.
+fn labelled(entries: &[&str]) -> String {
+    let entries: Vec<String> = entries.iter().map(|entry| format!("  - {{{entry}}}\n")).collect();
+    format!("version: v1\nmig-configs:\n  x:\n{}", entries.concat())
+}
+
 fn refused(text: &str, line: usize, column: usize, part: &str) {
     let error = MigParted::from_yaml(text).unwrap_err();
     assert!(error.to_string().contains(part), "{error}");
@@ -100,14 +106,14 @@ fn labels_that_do_not_fit_the_node_are_refused() {
     let text = refuse("odd: label", &[bare]);
     assert!(text.ends_with("GPU 0: it cannot be cut"), "{text}");
 
-    let both = "version: v1\nmig-configs:\n  x:\n  - {devices: all, mig-enabled: false}\n  - {devices: [0], mig-enabled: false}\n";
+    let both = &labelled(&["devices: all, mig-enabled: false", "devices: [0], mig-enabled: false"]);
     let text = MigParted::from_yaml(both).unwrap().apply("x", &[gpu("h100-80")]).unwrap_err().to_string();
     assert_eq!(text, "line 5, column 5: mig-configs.x: GPU 0: the entry in line 4 is about it too");
-    let off = "version: v1\nmig-configs:\n  x:\n  - {devices: all, mig-enabled: false, mig-devices: {1g.10gb: 1}}\n";
+    let off = &labelled(&["devices: all, mig-enabled: false, mig-devices: {1g.10gb: 1}"]);
     let text = MigParted::from_yaml(off).unwrap().apply("x", &[gpu("h100-80")]).unwrap_err().to_string();
     assert!(text.contains("instances are listed, and MIG is off"), "{text}");
     // A billion is a number: it is the board that has no room.
-    let many = "version: v1\nmig-configs:\n  x:\n  - {devices: all, mig-enabled: true, mig-devices: {1g.10gb: 1000000000}}\n";
+    let many = &labelled(&["devices: all, mig-enabled: true, mig-devices: {1g.10gb: 1000000000}"]);
     let target =
         MigParted::from_yaml(many).unwrap().apply("x", &[gpu("h100-80")]).unwrap().remove(0).unwrap();
     let geometry = Board::named("h100-80").unwrap().geometry().unwrap();
@@ -156,7 +162,7 @@ fn mistakes_are_refused_with_line_and_column() {
     );
     refused("version: v1\nmig-configs:\n  x: {}\n---\nversion: v1\n", 4, 1, "second document");
     refused("version: v1\nmig-configs: {x: [\n", 2, 18, "unclosed");
-    refused("version: v1\n\tmig-configs: {}\n", 2, 1, "");
+    refused("version: v1\n\tmig-configs: {}\n", 1, 10, "found a tab");
 }
 
 /// A text that grows when it is read is not read.
@@ -266,7 +272,10 @@ sharing:
     failRequestsGreaterThanOne: true
     resources:
     - {name: small, replicas: 10}
-    - {name: mig-3g.40gb, replicas: 2, rename: other, devices: [0, '0:1', GPU-3c92a7a5-7d8e-4b8e-9f8b-0a1b2c3d4e5f]}
+    - name: mig-3g.40gb
+      replicas: 2
+      rename: other
+      devices: [0, '0:1', GPU-3c92a7a5-7d8e-4b8e-9f8b-0a1b2c3d4e5f]
 ";
     let config = plugin(text);
     assert_eq!(config.mig_strategy, MigStrategy::Mixed);
@@ -282,11 +291,18 @@ sharing:
     let shared = config.offered(&node).unwrap();
     assert_eq!((shared[1].shared, shared[1].devices), (Some(SharingKind::TimeSlicing), 1));
 
-    let mps = "version: v1\nsharing:\n  mps: {resources: [{name: gpu, replicas: 4}], renameByDefault: true}\n  timeSlicing: {resources: [{name: gpu, replicas: 2}]}\n";
+    let mps = "version: v1
+sharing:
+  mps: {resources: [{name: gpu, replicas: 4}], renameByDefault: true}
+  timeSlicing: {resources: [{name: gpu, replicas: 2}]}
+";
     let config = plugin(mps);
     assert_eq!(offered(&config, &node[..2]), ["8 nvidia.com/gpu.shared"], "MPS goes before time-slicing");
     assert_eq!(config.warnings.len(), 1);
-    let on_mig = "version: v1\nflags: {migStrategy: mixed}\nsharing: {mps: {resources: [{name: mig-3g.40gb, replicas: 4}]}}\n";
+    let on_mig = "version: v1
+flags: {migStrategy: mixed}
+sharing: {mps: {resources: [{name: mig-3g.40gb, replicas: 4}]}}
+";
     let text = plugin(on_mig).offered(&node).unwrap_err().to_string();
     assert_eq!(text, "nvidia.com/mig-3g.40gb are MIG devices, which MPS cannot share");
 }
@@ -314,7 +330,11 @@ fn mistakes_in_plugin_configurations_are_refused() {
     refused(&replicas("replicas: 2, rename: a/b"), 5, 40, "letters");
     let long = "x".repeat(64);
     refused(&replicas(&format!("replicas: 2, rename: {long}")), 5, 40, "64 characters: at most 63");
-    let twice = "version: v1\nsharing: {mps: {resources: [{name: gpu, replicas: 2}, {name: nvidia.com/gpu, replicas: 3}]}}\n";
+    let twice = "version: v1
+sharing: {mps: {resources: [
+  {name: gpu, replicas: 2},
+  {name: nvidia.com/gpu, replicas: 3}]}}
+";
     refused(twice, 2, 28, "nvidia.com/gpu is there twice");
 }
 
