@@ -52,7 +52,9 @@ impl Refused {
     /// Instances in use that are in the way.
     fn pinned(&self) -> Vec<&Live> {
         match self.infeasible.as_ref().map(|infeasible| &infeasible.to_free) {
-            Some(Freeing::Unpin(live)) => live.iter().collect(),
+            Some(Freeing::Move(live) | Freeing::Destroy(live) | Freeing::Unpin(live)) => {
+                live.iter().filter(|live| live.pinned).collect()
+            }
             _ => Vec::new(),
         }
     }
