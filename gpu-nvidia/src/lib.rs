@@ -20,6 +20,7 @@ mod error;
 mod ffi;
 mod inventory;
 mod partition;
+mod partitioner;
 mod process;
 mod profile;
 mod reading;

@@ -34,7 +34,9 @@ mod fault;
 mod gpu;
 mod inventory;
 mod machine;
+mod mig;
 pub mod mig_tables;
+mod partitioner;
 mod presets;
 mod reading;
 mod scene;
@@ -52,6 +54,8 @@ pub use gpu::{
     TileSpec, VfSpec, XcpSpec,
 };
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};
+pub use mig::{COMPUTE_SLICES, MigRefusal};
+pub use partitioner::SimPartitioner;
 pub use scene::{GpuState, Scene, UseState};
 pub use tree::Tree;
 pub use workload::{Curve, Part, Use, UseKind, Workload};

@@ -58,7 +58,10 @@ impl Installed {
 
     fn options(&self) -> gpu_nvidia::Options {
         // Trees of nothing: what the library says is all there is.
-        let roots = Roots::default().sysfs(self.folder.join("sys")).proc(self.folder.join("proc"));
+        let roots = Roots::default()
+            .sysfs(self.folder.join("sys"))
+            .proc(self.folder.join("proc"))
+            .locks(self.folder.join("locks"));
         gpu_nvidia::Options::new(roots).library(self.folder.join("libnvidia-ml.so.1"))
     }
 
