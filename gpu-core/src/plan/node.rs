@@ -107,6 +107,12 @@ pub struct NodePlan {
 }
 
 /// Why there is no plan for a node.
+///
+/// ```
+/// use gpu_core::plan::{Demand, NodeError, NodePlan};
+/// let refused = NodePlan::of(&[], &[Demand::new("1g.10gb", 1)], false);
+/// assert_eq!(refused, Err(NodeError::NotOffered(Demand::new("1g.10gb", 1))));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum NodeError {
