@@ -58,10 +58,7 @@ fn virtual_function(board: &Board, function: &VirtualFunction, boot: BootId) -> 
         Some(address) => address.into(),
         None => Known::unsupported("the GPU has no link to this virtual function"),
     };
-    partition.numa = match board.function.numa {
-        Some(node) => node.into(),
-        None => Known::unsupported("the kernel does not tell (numa_node is -1)"),
-    };
+    partition.numa = board.function.numa;
     partition.time_slice = time_slice;
     partition.nodes = function.drm.iter().map(DrmNode::device_node).collect();
     partition
