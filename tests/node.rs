@@ -2,8 +2,8 @@
 //! and backends of other people.
 
 use gpu_accounting::{
-    Absence, Backend, Capabilities, Error, ErrorKind, Inventory, Node, Problem, Query, Sample, UnitId, Units,
-    Vendor,
+    Absence, Backend, Capabilities, Error, ErrorKind, Inventory, Node, Partitioner, Problem, Query, Sample,
+    UnitId, Units, Vendor,
 };
 
 /// Passes everything on, and counts: what a user's own decorator looks like.
@@ -26,6 +26,10 @@ impl<B: Backend> Backend for Decorated<B> {
 
     fn sample_into(&self, query: &Query<'_>, sample: &mut Sample) -> Result<(), Error> {
         self.0.sample_into(query, sample)
+    }
+
+    fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
+        self.0.partitioner()
     }
 }
 

@@ -9,10 +9,11 @@
 //! | [`hwmon`] | sensor chips of a device |
 //! | [`boot`], [`SystemClock`] | which boot, and what time |
 //! | [`stat`], [`ProcSweeper`] | processes: name, start time, device files held open |
+//! | [`lock`] | nothing: it keeps writers of this family apart |
 //! | [`pid_namespace`] | whether a `/proc` counts as the machine itself does |
 //!
 //! Parsers take text, readers take a root; nothing below [`Roots::default`] knows `/sys` or
-//! `/proc`. Nothing is cached, nothing is written, nothing is woken.
+//! `/proc`. Nothing is cached, nothing is written but lock files, nothing is woken.
 
 #![forbid(unsafe_code)]
 
@@ -21,6 +22,7 @@ mod clock;
 pub mod drm;
 pub mod file;
 pub mod hwmon;
+pub mod lock;
 pub mod pci;
 pub mod pid_namespace;
 mod roots;

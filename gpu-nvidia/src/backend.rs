@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use gpu_core::{
-    Absence, Backend, BootTime, Capabilities, Clock, Error, ErrorKind, Inventory, Metric, MetricSet, PidView,
-    Problem, Query, Reading, Sample, UnitId, Units, Vendor,
+    Absence, Backend, BootId, BootTime, Capabilities, Clock, Error, ErrorKind, Inventory, Metric, MetricSet,
+    Partitioner, PidView, Problem, Query, Reading, Sample, UnitId, Units, Vendor,
 };
 
 use crate::board::{Board, Boards};
@@ -33,6 +33,7 @@ pub struct NvidiaBackend {
     path: PathBuf,
     proc: PathBuf,
     sysfs: PathBuf,
+    locks: PathBuf,
     clock: Arc<dyn Clock>,
 }
 
@@ -50,12 +51,25 @@ impl NvidiaBackend {
             path: path.to_path_buf(),
             proc: roots.proc.clone(),
             sysfs: roots.sysfs.clone(),
+            locks: roots.locks.clone(),
             clock: Arc::clone(&options.clock),
         })
     }
 
     fn boards(&self) -> Arc<Boards> {
         Arc::clone(&self.boards.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) const fn library(&self) -> &Library {
+        &self.library
+    }
+
+    pub(crate) fn locks(&self) -> &Path {
+        &self.locks
+    }
+
+    pub(crate) fn boot_id(&self) -> BootId {
+        self.clock.boot_id()
     }
 
     fn keep(&self, boards: Boards) -> Arc<Boards> {
@@ -65,7 +79,7 @@ impl NvidiaBackend {
     }
 
     /// Looks at the machine again.
-    fn look_again(&self) -> Result<Arc<Boards>, Error> {
+    pub(crate) fn look_again(&self) -> Result<Arc<Boards>, Error> {
         let _turn = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(self.keep(Boards::look(&self.library, &self.sysfs, &self.boards())?))
     }
@@ -119,7 +133,7 @@ impl NvidiaBackend {
     }
 
     /// Asks a GPU by the handles that are known. False when a handle may be stale.
-    fn attempt(&self, board: &Arc<Board>, query: &Query<'_>, sample: &mut Sample) -> bool {
+    pub(crate) fn attempt(&self, board: &Arc<Board>, query: &Query<'_>, sample: &mut Sample) -> bool {
         let now = self.clock.boot_now();
         let wants = |unit: UnitId| wants(query, unit);
         let mut beyond = board.is_asleep().then_some(Absence::Asleep);
@@ -240,6 +254,10 @@ impl Backend for NvidiaBackend {
             sample.problems.extend(boards.errors.iter().map(|error| Problem::new(Vendor::NVIDIA, error)));
         }
         Ok(())
+    }
+
+    fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
+        Ok(self)
     }
 }
 

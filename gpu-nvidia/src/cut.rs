@@ -1,6 +1,7 @@
 //! [`Cut`]: how a board is cut now, as handles into NVML.
 
 use gpu_core::{Absence, DeviceId, Error, Need, Placement};
+use gpu_nvidia_mig::ProfileIndex;
 
 use crate::error::Code;
 use crate::ffi::{Attributes, Handle, Instance, Library, ProfileInfo};
@@ -16,11 +17,18 @@ const UNTOLD: Absence = Absence::NotSupported { why: "the driver does not place 
 #[derive(Debug, Default)]
 pub(crate) struct Cut {
     /// The GPU instance profiles that the board offers.
-    pub(crate) profiles: Vec<ProfileInfo>,
+    pub(crate) profiles: Vec<Offered>,
     /// Live GPU instances, by id.
     pub(crate) instances: Vec<GpuInstance>,
     /// How often the board was seen to be cut anew since the backend first looked.
     generation: u64,
+}
+
+/// A GPU instance profile that a board offers.
+#[derive(Clone, Debug)]
+pub(crate) struct Offered {
+    pub(crate) index: ProfileIndex,
+    pub(crate) info: ProfileInfo,
 }
 
 /// One GPU instance.
@@ -80,8 +88,8 @@ impl Cut {
     }
 
     /// The profile of an instance, where both are told.
-    pub(crate) fn profile_of(&self, instance: &GpuInstance) -> Option<&ProfileInfo> {
-        self.profiles.iter().find(|profile| Some(profile.id) == instance.profile)
+    pub(crate) fn profile_of(&self, instance: &GpuInstance) -> Option<&Offered> {
+        self.profiles.iter().find(|profile| Some(profile.info.id) == instance.profile)
     }
 
     /// What was there before keeps the generation in which it was first seen; what is new has the
@@ -134,7 +142,7 @@ impl Look<'_> {
     fn profiles(&mut self) {
         for index in 0..PROFILES {
             match self.library.profile(self.board, index) {
-                Ok(profile) => self.cut.profiles.push(profile),
+                Ok(info) => self.cut.profiles.push(Offered { index: ProfileIndex(index), info }),
                 Err(Code::NOT_SUPPORTED | Code::INVALID_ARGUMENT) => {}
                 Err(code) => {
                     let error = code.error("nvmlDeviceGetGpuInstanceProfileInfo", self.id);
@@ -149,7 +157,7 @@ impl Look<'_> {
     /// privileged only.
     fn instances(&mut self) {
         for at in 0..self.cut.profiles.len() {
-            let ProfileInfo { id, instanceCount: most, .. } = self.cut.profiles[at];
+            let ProfileInfo { id, instanceCount: most, .. } = self.cut.profiles[at].info;
             match self.library.instances(self.board, id, most) {
                 Ok(found) => found.into_iter().for_each(|instance| self.instance(instance)),
                 // MIG devices, which everyone may list, tell of theirs.

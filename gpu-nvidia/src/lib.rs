@@ -22,6 +22,7 @@ mod ffi;
 mod inventory;
 mod kernel;
 mod partition;
+mod partitioner;
 mod process;
 mod profile;
 mod reading;

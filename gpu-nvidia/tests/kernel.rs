@@ -164,7 +164,7 @@ fn mig_instances_have_their_device_files() {
             .collect()
     };
     let number = |minor| Some(DeviceNumber { major: 238, minor });
-    let expected: Vec<_> = [12, 13, 48, 49, 84, 85]
+    let expected: Vec<_> = [12, 13, 48, 49, 120, 121]
         .map(|minor| (format!("/dev/nvidia-caps/nvidia-cap{minor}"), number(minor)))
         .into();
     assert_eq!(files(&*backend), expected);

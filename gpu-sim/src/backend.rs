@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use gpu_core::{
     Absence, Backend, BootTime, Capabilities, Clock, Device, DeviceNumber, Discovery, Error, ErrorKind, Host,
-    Inventory, LookedFor, Measured, Outcome, Partition, Permille, PidView, Problem, ProcessKey, ProcessKinds,
-    ProcessName, ProcessReading, Query, Sample, Source, Sweep, SweepRequest, Sweeper, SweptProcess, UnitId,
-    Units, Vendor,
+    Inventory, LookedFor, Measured, Outcome, Partition, Partitioner, Permille, PidView, Problem, ProcessKey,
+    ProcessKinds, ProcessName, ProcessReading, Query, Sample, Source, Sweep, SweepRequest, Sweeper,
+    SweptProcess, UnitId, Units, Vendor,
 };
 
 use crate::gpu::{Gpu, Silicon};
 use crate::inventory;
 use crate::machine::{DrmNumbers, Machine};
+use crate::partitioner::SimPartitioner;
 use crate::reading;
 use crate::scene::{Scene, UseState};
 use crate::workload::{Part, UseKind, Workload};
@@ -23,13 +24,15 @@ use crate::world::World;
 pub struct SimBackend {
     world: World,
     vendor: Vendor,
+    partitioner: SimPartitioner,
 }
 
 impl SimBackend {
     /// The GPUs that `vendor` made.
     #[must_use]
-    pub const fn new(world: World, vendor: Vendor) -> Self {
-        Self { world, vendor }
+    pub fn new(world: World, vendor: Vendor) -> Self {
+        let partitioner = SimPartitioner::new(world.clone());
+        Self { world, vendor, partitioner }
     }
 
     /// Every GPU of the vendor as the inventory would list it, lost ones too, with its position.
@@ -82,6 +85,13 @@ impl Backend for SimBackend {
             self.sample_gpu(&scene, *position, gpu, device, query, sample);
         }
         Ok(())
+    }
+
+    fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
+        match self.vendor {
+            Vendor::NVIDIA => Ok(&self.partitioner),
+            _ => Err(Absence::NotSupported { why: "the simulation cuts NVIDIA's boards only" }),
+        }
     }
 }
 

@@ -219,7 +219,8 @@ fn gpu_instance(
 ) -> Partition {
     let id = device.partition(PartitionKind::GPU_INSTANCE, instance.id);
     let place = Placement { start: instance.start, size: profile.size };
-    let mut partition = Partition::new(id, incarnation(machine, id, (&instance.profile, place)));
+    let mut partition =
+        Partition::new(id, incarnation(machine, id, (&instance.profile, place, instance.life)));
     partition.profile = instance.profile.clone().into();
     partition.placement = place.into();
     partition.memory_total = profile.memory.into();
@@ -252,7 +253,7 @@ fn compute_instance(
 ) -> Partition {
     // A GPU instance is the first step below a device: there is room for one more.
     let id = parent.inner(PartitionKind::COMPUTE_INSTANCE, instance.id).unwrap_or(parent);
-    let mut partition = Partition::new(id, incarnation(machine, id, instance.uuid));
+    let mut partition = Partition::new(id, incarnation(machine, id, (instance.uuid, instance.life)));
     partition.profile = match instance.slices {
         slices if slices == profile.slices => profile.name.clone(),
         slices => format!("{slices}c.{}", profile.name),

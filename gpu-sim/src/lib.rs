@@ -36,7 +36,9 @@ mod gpu;
 mod inventory;
 pub mod library;
 mod machine;
+mod mig;
 pub mod mig_tables;
+mod partitioner;
 mod presets;
 mod reading;
 mod scene;
@@ -54,6 +56,8 @@ pub use gpu::{
     TileSpec, VfSpec, XcpSpec,
 };
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};
+pub use mig::{COMPUTE_SLICES, MigRefusal};
+pub use partitioner::SimPartitioner;
 pub use scene::{GpuState, Scene, UseState};
 pub use tree::{Damage, Tree};
 pub use workload::{Curve, Part, Use, UseKind, Workload};

@@ -51,7 +51,8 @@ impl Installed {
     fn options(&self) -> gpu_nvidia::Options {
         // Trees of nothing: what the library says is all there is.
         let folder = self.copy.folder();
-        let roots = Roots::default().sysfs(folder.join("sys")).proc(folder.join("proc"));
+        let roots =
+            Roots::default().sysfs(folder.join("sys")).proc(folder.join("proc")).locks(folder.join("locks"));
         gpu_nvidia::Options::new(roots).library(self.copy.path())
     }
 

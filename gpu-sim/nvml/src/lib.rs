@@ -20,6 +20,11 @@
 //! (replace it by renaming another over it). Its faults come beside those of the description; a
 //! `"machine"` in it (a preset, or a description beside the library) takes the place of the first.
 //!
+//! # Keeping what was changed
+//! MIG changes stay in the process that made them, unless there is a file `state.json` beside the
+//! library (empty at first): then they are kept in it, and every process that loads this copy of
+//! the library sees them, as clients of one driver do.
+//!
 //! # Layout
 //! `abi` has NVML's types and codes, `out` the only places that write through a caller's
 //! pointers, `state` the machine behind the calls, `handle` what NVML's handles are, `gate` what

@@ -1,11 +1,14 @@
 //! Where the machine comes from, and the files by which a test drives it.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use gpu_sim::{Fault, Machine};
+use rustix::fs::{FlockOperation, flock};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// What `control.json` may say.
 #[derive(Deserialize, Default)]
@@ -20,36 +23,60 @@ pub struct Control {
     pub machine: Option<String>,
 }
 
-/// A control file, and what it was when it was read last.
+/// A file that others write, and what it was when it was read last.
 #[derive(Debug)]
 pub struct Watched {
     path: PathBuf,
-    seen: Option<(SystemTime, u64)>,
+    seen: Option<(SystemTime, u64, u64)>,
 }
 
 impl Watched {
-    /// The control file beside the library, if there is one.
-    pub fn beside_library() -> Option<Self> {
-        let path = folder()?.join("control.json");
+    /// The file of that name beside the library, if there is one.
+    pub fn beside_library(name: &str) -> Option<Self> {
+        let path = folder()?.join(name);
         path.is_file().then_some(Self { path, seen: None })
     }
 
-    /// What it says, when it changed since it was read last.
-    pub fn changed(&mut self) -> Option<Control> {
+    /// What it is now. Files are replaced by renaming, so that another one has another number.
+    fn now(&self) -> Option<(SystemTime, u64, u64)> {
+        use std::os::unix::fs::MetadataExt;
         let now = fs::metadata(&self.path).ok()?;
-        let seen = (now.modified().ok()?, now.len());
-        if self.seen == Some(seen) {
+        Some((now.modified().ok()?, now.len(), now.ino()))
+    }
+
+    /// What it says, when it changed since it was read or written last.
+    pub fn changed<T: DeserializeOwned>(&mut self) -> Option<T> {
+        let now = self.now()?;
+        if self.seen == Some(now) {
             return None;
         }
-        self.seen = Some(seen);
-        let text = fs::read_to_string(&self.path).ok()?;
+        self.seen = Some(now);
+        let text = fs::read_to_string(&self.path).ok().filter(|text| !text.is_empty())?;
         match serde_json::from_str(&text) {
-            Ok(control) => Some(control),
+            Ok(told) => Some(told),
             Err(error) => {
                 eprintln!("simulated NVML: {}: {error}", self.path.display());
                 None
             }
         }
+    }
+
+    /// Replaces what it says.
+    pub fn replace(&mut self, text: &str) {
+        let next = self.path.with_extension(format!("{}.next", std::process::id()));
+        let written = fs::write(&next, text).and_then(|()| fs::rename(&next, &self.path));
+        if let Err(error) = written {
+            eprintln!("simulated NVML: {}: {error}", self.path.display());
+        }
+        self.seen = self.now();
+    }
+
+    /// Keeps other processes' changes away until the answer is dropped.
+    pub fn lock(&self) -> Option<OwnedFd> {
+        let path = self.path.with_extension("lock");
+        let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).ok()?;
+        flock(&file, FlockOperation::LockExclusive).ok()?;
+        Some(file.into())
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gpu_core::{BootTime, Clock, Nanoseconds, Vendor};
 use gpu_sim::{
-    ComputeInstanceSpec, Fault, Gpu, GpuInstanceSpec, GpuState, Machine, MigProfile, MigSpec, NvidiaDriver,
-    NvidiaSpec, Scene, Silicon, UseState, World,
+    ComputeInstanceSpec, Fault, Gpu, GpuInstanceSpec, GpuState, Machine, MigProfile, MigRefusal, MigSpec,
+    NvidiaDriver, NvidiaSpec, Scene, Silicon, UseState, World,
 };
 
 use crate::abi::Code;
@@ -99,6 +99,22 @@ impl State {
     pub fn advance(&mut self, span: Nanoseconds) {
         self.world.clock().advance(span);
         self.look();
+    }
+
+    /// Changes MIG, as the driver does.
+    pub fn change_mig<T>(
+        &mut self,
+        change: impl FnOnce(&mut Machine) -> Result<T, MigRefusal>,
+    ) -> Result<T, Code> {
+        let answer = self.world.change_mig(change).map_err(|refusal| Code(refusal.code()))?;
+        self.described.gpus.clone_from(&self.world.machine().gpus);
+        self.look();
+        Ok(answer)
+    }
+
+    /// The description as it is by now.
+    pub fn described(&self) -> &Machine {
+        &self.described
     }
 
     /// The same machine, or `machine` in its place, at the same or a later time, with these faults
