@@ -96,7 +96,17 @@ pub fn gpu_functions(sysfs: &Path) -> Result<(Vec<PciFunction>, Vec<Error>), Err
             Err(error) => errors.push(error),
         }
     }
-    functions.sort_by_key(|function| function.address);
+    // Of two that claim one address, the one that the kernel would name so is believed.
+    let is_odd = |of: &PciFunction| !of.path.ends_with(of.address.to_string());
+    functions.sort_by_key(|function| (function.address, is_odd(function)));
+    functions.dedup_by(|later, first| {
+        let same = later.address == first.address;
+        if same {
+            let detail = format!("claims to be at {}, as {} does", first.address, first.path.display());
+            errors.push(Error::new(ErrorKind::Inconsistent, later.path.display().to_string(), detail));
+        }
+        same
+    });
     Ok((functions, errors))
 }
 

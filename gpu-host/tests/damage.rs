@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use gpu_core::{Clock, DeviceNumber, Error, Pid, Sweep, SweepRequest, Sweeper};
+use gpu_core::{Clock, DeviceNumber, Error, ErrorKind, Pid, Sweep, SweepRequest, Sweeper};
 use gpu_host::{ProcSweeper, SystemClock, drm, hwmon, pci};
 use gpu_sim::{Damage, Machine, Tree, World};
 
@@ -70,6 +70,26 @@ fn functions_on_the_bus() {
             assert!(is_named || damage == Damage::Truncated, "{file}: {damage:?}: {errors:?}");
         }
     });
+}
+
+/// Two functions with one address, and one that leads to itself.
+#[test]
+#[cfg(unix)]
+fn a_bus_that_makes_no_sense() {
+    let (_folder, world, tree) = written("b60-2");
+    let (whole, _) = pci::gpu_functions(&tree.sysfs()).unwrap();
+    let bus = tree.sysfs().join("bus/pci/devices");
+    let twin = bus.join(format!("0000{}", world.machine().gpus[1].pci));
+    let other = bus.join(world.machine().gpus[0].pci.to_string()).canonicalize().unwrap();
+    std::os::unix::fs::symlink(other, &twin).unwrap();
+    let circle = bus.join("0000:ee:00.0");
+    std::os::unix::fs::symlink(&circle, &circle).unwrap();
+    let (functions, errors) = pci::gpu_functions(&tree.sysfs()).unwrap();
+    assert_eq!(functions, whole);
+    let kinds: Vec<ErrorKind> = errors.iter().map(Error::kind).collect();
+    assert_eq!(kinds, [ErrorKind::Io, ErrorKind::Inconsistent], "{errors:?}");
+    assert!(are_named(&errors, &twin.display().to_string()));
+    assert!(are_named(&errors, "0000:ee:00.0/class"));
 }
 
 #[test]
