@@ -74,6 +74,14 @@ fn arrows_point_down() {
     }
 }
 
+/// Configurations in YAML are for those who ask.
+#[test]
+fn the_facade_reads_no_yaml() {
+    let has = |arguments: &[&str]| tree(arguments).iter().any(|package| package.starts_with("granit-parser"));
+    assert!(!has(&["-p", "gpu-accounting"]));
+    assert!(has(&["-p", "gpu-nvidia-mig", "--features", "formats"]));
+}
+
 /// A vendor that is switched off is not in the tree.
 #[test]
 fn features_switch_vendors_off() {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Roots`] | nothing: it says where the trees lie |
 //! | [`mod@file`] | small kernel files: one open, one read, one close |
+//! | [`Folder`] | a directory held open, for many small files in it |
 //! | [`pci`] | functions on the PCI bus, and where two of them meet |
 //! | [`drm`] | cards and render nodes, with their device numbers |
 //! | [`hwmon`] | sensor chips of a device |
@@ -21,6 +22,7 @@ pub mod boot;
 mod clock;
 pub mod drm;
 pub mod file;
+mod folder;
 pub mod hwmon;
 pub mod lock;
 pub mod pci;
@@ -30,5 +32,6 @@ pub mod stat;
 mod sweeper;
 
 pub use clock::SystemClock;
+pub use folder::Folder;
 pub use roots::Roots;
 pub use sweeper::ProcSweeper;

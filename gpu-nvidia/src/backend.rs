@@ -146,7 +146,7 @@ impl NvidiaBackend {
                 let reader = Reader { library: &self.library, board, wanted: query.metrics, now };
                 reader.device(slot);
                 is_good = !reading::is_suspect(slot);
-                if reading::is_lost(slot) {
+                if !is_good && reading::is_lost(slot) {
                     beyond = Some(Absence::Lost);
                     fill(slot, query.metrics, Absence::Lost);
                     sample.problems.push(gone(board));
