@@ -14,6 +14,9 @@ use crate::stat::{self, Stat};
 /// Most descriptors of one process that are looked at.
 const MOST_DESCRIPTORS: usize = 1 << 16;
 
+/// No such process.
+const ESRCH: i32 = 3;
+
 /// Looks over the processes under a `/proc`.
 ///
 /// A descriptor counts as holding a device file when the file behind it has one of the wanted
@@ -49,9 +52,10 @@ impl ProcSweeper {
                 Some(stat) => Ok(Some(stat)),
                 None => Err(file::malformed(&path, "not the kernel's form")),
             },
+            // What reading a process that ends meanwhile answers.
+            Err(error) if error.raw_os_error() == Some(ESRCH) => Ok(None),
             Err(error) => match file::at_path(&path, error) {
-                // ESRCH is what reading a process that ends answers.
-                error if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Io) => Ok(None),
+                error if error.kind() == ErrorKind::NotFound => Ok(None),
                 error => Err(error),
             },
         }
