@@ -31,6 +31,7 @@ mod backend;
 mod board;
 mod discover;
 mod error;
+pub mod gpu_metrics;
 mod inventory;
 mod kfd;
 mod model;

@@ -139,6 +139,11 @@ metrics! {
     encoder_busy / EncoderBusy: Permille, Gauge;
     /// Part of the time in which a video decoder ran.
     decoder_busy / DecoderBusy: Permille, Gauge;
+    /// Part of the time in which video engines ran that both encode and decode (AMD's VCN): the
+    /// mean over those that there are.
+    video_busy / VideoBusy: Permille, Gauge;
+    /// Part of the time in which JPEG engines ran: the mean over those that there are.
+    jpeg_busy / JpegBusy: Permille, Gauge;
     /// Power drawn now (or over the last second: see the measurement's window).
     power / Power: Microwatts, Gauge;
     /// The power limit in force.
@@ -173,7 +178,8 @@ metrics! {
     clock_memory_max / ClockMemoryMax: Hertz, Limit;
     /// Clock of the video engine now.
     clock_video / ClockVideo: Hertz, Gauge;
-    /// What holds the clocks down.
+    /// What holds the clocks down (NVML's event reasons, AMD's independent throttler status,
+    /// Intel's `reason_*`).
     throttle / Throttle: ThrottleReasons, Gauge;
     /// NVML's performance state: 0 is the fastest, 15 the slowest.
     performance_state / PerformanceState: Count, Gauge;
@@ -201,6 +207,12 @@ metrics! {
     pcie_width / PcieWidth: Count, Gauge;
     /// PCIe packets sent again.
     pcie_replays / PcieReplays: Count, Counter;
+    /// Times that the PCIe link went into recovery.
+    pcie_recoveries / PcieRecoveries: Count, Counter;
+    /// PCIe packets that the GPU refused (negative acknowledgements sent).
+    pcie_naks_sent / PcieNaksSent: Count, Counter;
+    /// PCIe packets of the GPU's that were refused (negative acknowledgements received).
+    pcie_naks_received / PcieNaksReceived: Count, Counter;
     /// Speed that the fan is told to turn at, of its maximum.
     fan_speed / FanSpeed: Permille, Gauge;
     /// Speed at which the fan turns.
