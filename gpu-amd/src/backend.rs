@@ -8,6 +8,7 @@ use gpu_core::{
     MetricSet, Problem, Query, Reading, Sample, Source, UnitId, Units, Vendor,
 };
 
+use crate::blob::{Blob, PAGE};
 use crate::board::{self, Board, Boards};
 use crate::inventory;
 use crate::kfd::KfdNode;
@@ -124,13 +125,15 @@ impl Sampler<'_> {
                 Error::new(ErrorKind::DeviceLost, board.id.to_string(), "its directory in sysfs is gone");
             sample.problems.push(Problem::new(Vendor::AMD, &error));
         }
+        let mut page = [0; PAGE];
+        let blob = self.blob(board, unreadable, &mut page);
         if self.wants(board.id.into()) {
-            self.device(board, unreadable, sample);
+            self.device(board, unreadable, &blob, sample);
         }
         if board.is_partitioned() {
             for node in &board.nodes {
                 if self.wants(board.partition_id(node).into()) {
-                    self.partition(board, node, unreadable, sample);
+                    self.partition(board, node, unreadable, &blob, sample);
                 }
             }
         }
@@ -139,7 +142,17 @@ impl Sampler<'_> {
         }
     }
 
-    fn device(&self, board: &Board, unreadable: Option<Absence>, sample: &mut Sample) {
+    /// One read of the GPU's `gpu_metrics`, for the device and all its partitions.
+    fn blob<'b>(&self, board: &Board, unreadable: Option<Absence>, page: &'b mut [u8; PAGE]) -> Blob<'b> {
+        let part = || board.nodes.iter().any(|node| self.wants(board.partition_id(node).into()));
+        let asked = self.wants(board.id.into()) || board.is_partitioned() && part();
+        // What sleeps is not touched, what nobody asks for is not read.
+        let wanted = if asked && unreadable.is_none() { self.query.metrics } else { MetricSet::NONE };
+        Blob::read(board.sensors.gpu_metrics.as_ref(), wanted, self.now, page)
+            .explain(|| board.sensors.unreadable())
+    }
+
+    fn device(&self, board: &Board, unreadable: Option<Absence>, blob: &Blob<'_>, sample: &mut Sample) {
         let reading = sample.push(board.id, Reading::default());
         match unreadable {
             Some(absence) => fill(reading, self.query.metrics, absence),
@@ -151,17 +164,25 @@ impl Sampler<'_> {
                     reading.memory_total = Ok(Measured::new(total, self.now, Source::Kfd));
                 }
             }
-            None => board.sensors.read(self.query.metrics, self.now, reading),
+            None => board.sensors.read(self.query.metrics, self.now, blob, reading),
         }
     }
 
-    fn partition(&mut self, board: &Board, node: &KfdNode, unreadable: Option<Absence>, sample: &mut Sample) {
+    fn partition(
+        &mut self,
+        board: &Board,
+        node: &KfdNode,
+        unreadable: Option<Absence>,
+        blob: &Blob<'_>,
+        sample: &mut Sample,
+    ) {
         let wanted = self.query.metrics;
         let reading = sample.push(board.partition_id(node), Reading::default());
         if let Some(absence) = unreadable {
             return fill(reading, wanted, absence);
         }
         fill(reading, wanted, WHOLE_GPU_ONLY);
+        blob.fill_partition(node.place(), wanted, reading);
         if wanted.has(Metric::MemoryTotal) {
             reading.memory_total = match node.memory {
                 Some(memory) => Ok(Measured::new(memory, self.now, Source::Kfd)),

@@ -119,7 +119,7 @@ impl Board {
             unique_id,
             nodes: Vec::new(),
             drm: drm.iter().filter(|node| node.device == resolved).cloned().collect(),
-            sensors: Sensors::of(&function.path),
+            sensors: Sensors::of(&function.path, function.id.device),
             function: Some(function),
         }
     }

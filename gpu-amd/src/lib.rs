@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod blob;
 mod board;
 mod discover;
 mod error;

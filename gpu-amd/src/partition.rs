@@ -16,20 +16,11 @@ pub(crate) fn partitions(board: &Board, boot: BootId) -> Vec<Partition> {
         return Vec::new();
     }
     let profile = mode_text(board, "current_compute_partition");
-    let mut start = 0;
-    board
-        .nodes
-        .iter()
-        .map(|node| {
-            let size = node.dies.and_then(|dies| u32::try_from(dies).ok());
-            let placement = match size {
-                Some(size) => Known::from(Placement { start, size }),
-                None => Known::unsupported("the compute driver does not tell the number of dies"),
-            };
-            start += size.unwrap_or(0);
-            partition(board, node, &profile, placement, boot)
-        })
-        .collect()
+    let placement = |node: &KfdNode| match node.dies() {
+        Some((start, size)) => Known::from(Placement { start, size }),
+        None => Known::unsupported("the compute driver does not tell the number of dies"),
+    };
+    board.nodes.iter().map(|node| partition(board, node, &profile, placement(node), boot)).collect()
 }
 
 fn partition(

@@ -330,6 +330,18 @@ impl MetricSet {
         Self(self.0 & !(1 << metric as u8))
     }
 
+    /// What is in both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// True when no metric is in the set.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        !Metric::ALL.iter().any(|metric| self.has(*metric))
+    }
+
     /// True when `metric` is in the set.
     #[must_use]
     pub const fn has(self, metric: Metric) -> bool {
@@ -383,6 +395,8 @@ mod tests {
         for metric in Metric::ALL {
             let only = MetricSet::NONE.with(*metric);
             assert_eq!(Metric::ALL.iter().filter(|m| only.has(**m)).count(), 1);
+            assert!(!only.and(MetricSet::ALL).is_empty());
+            assert!(only.and(MetricSet::ALL.without(*metric)).is_empty());
             assert!(!MetricSet::ALL.without(*metric).has(*metric));
         }
     }

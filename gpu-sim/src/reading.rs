@@ -40,7 +40,8 @@ pub(crate) fn device(gpu: &Gpu, state: &GpuState, now: BootTime, wanted: MetricS
     }
     if let Silicon::Amd(amd) = &gpu.silicon {
         if amd.power_on_other_die {
-            reading.power = put.ok(gpu_core::Microwatts::ZERO);
+            const WHY: Absence = Absence::NotSupported { why: "the other die measures the power of both" };
+            (reading.power, reading.energy) = (Err(WHY), Err(WHY));
         }
     }
     only(reading, wanted)

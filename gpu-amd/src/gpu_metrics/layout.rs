@@ -241,7 +241,12 @@ mod tests {
                     take(at, len, format!("{:?}", row.field));
                 } else {
                     // Beyond the end of an older structure, never across it.
-                    assert!(at == 0 || at >= usize::from(layout.size), "{:?} {:?}", layout.version, row.field);
+                    assert!(
+                        at == 0 || at >= usize::from(layout.size),
+                        "{:?} {:?}",
+                        layout.version,
+                        row.field
+                    );
                 }
             }
             let Some(partitions) = layout.partitions else { continue };
@@ -256,7 +261,11 @@ mod tests {
                     *slot = true;
                 }
             }
-            assert!(inner.iter().all(|slot| *slot), "{:?}: a byte of a partition has no field", layout.version);
+            assert!(
+                inner.iter().all(|slot| *slot),
+                "{:?}: a byte of a partition has no field",
+                layout.version
+            );
         }
     }
 

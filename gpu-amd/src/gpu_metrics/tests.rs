@@ -54,7 +54,8 @@ fn every_version_is_known_and_an_empty_one_has_no_values() {
 /// One field of each version, at the C compiler's offset.
 #[test]
 fn fields_are_where_the_c_compiler_puts_them() {
-    // size, version, field, instance, offset, width, raw, value
+    /// Size and version, field, instance, offset, width, raw number, value.
+    type Case = ((u16, u8, u8), Field, usize, usize, usize, u64, Value);
     let watts = |n| Value::Microwatts(Microwatts::from_watts(n));
     let mhz = |n| Value::Hertz(Hertz::from_mhz(n));
     let percent = |n| Value::Permille(Permille::from_percent(n));
@@ -62,7 +63,7 @@ fn fields_are_where_the_c_compiler_puts_them() {
     let degrees = |n| Value::Millicelsius(Millicelsius::from_degrees(n));
     let joules = |n: u64| Value::Microjoules(Microjoules(n * 1_000_000));
     use Field::*;
-    let cases: &[((u16, u8, u8), Field, usize, usize, usize, u64, Value)] = &[
+    let cases: &[Case] = &[
         ((80, 1, 0), TemperatureEdge, 0, 16, 2, 41, degrees(41)),
         ((80, 1, 0), PcieSpeed, 0, 75, 1, 160, count(160)),
         ((80, 1, 0), SocketPower, 0, 34, 2, 225, watts(225)),
@@ -82,7 +83,15 @@ fn fields_are_where_the_c_compiler_puts_them() {
         ((360, 1, 5), PcieNaksReceived, 0, 172, 4, 4, count(4)),
         ((360, 1, 5), GfxClock, 7, 326, 2, 2100, mhz(2100)),
         ((384, 1, 6), ThrottledPower, 0, 112, 4, 11, count(11)),
-        ((384, 1, 6), ThrottleStatus, 0, 128, 4, 1, Value::ThrottleReasons(ThrottleReasons { known: 0, raw: 1 })),
+        (
+            (384, 1, 6),
+            ThrottleStatus,
+            0,
+            128,
+            4,
+            1,
+            Value::ThrottleReasons(ThrottleReasons { known: 0, raw: 1 }),
+        ),
         ((384, 1, 6), GfxClock, 0, 336, 2, 132, mhz(132)),
         ((1664, 1, 6), Energy, 0, 16, 8, 8 << 16, joules(8)),
         ((1664, 1, 6), GfxClock, 0, 264, 2, 132, mhz(132)),

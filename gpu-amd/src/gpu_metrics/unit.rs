@@ -39,7 +39,8 @@ impl Unit {
     /// `Failed` when it cannot be: more than all of it, or too large for the quantity.
     /// `NotSupported` when the unit is not known.
     pub(super) fn value(self, raw: u64) -> Result<Value, Absence> {
-        const SENSELESS: Absence = Absence::Failed { at: "gpu_metrics holds a value that cannot be", code: None };
+        const SENSELESS: Absence =
+            Absence::Failed { at: "gpu_metrics holds a value that cannot be", code: None };
         let part = |permille: u64| match permille {
             0..=1000 => Ok(Value::Permille(Permille(permille))),
             _ => Err(SENSELESS),
