@@ -6,6 +6,7 @@
 //! | [`mod@file`] | small kernel files: one open, one read, one close |
 //! | [`pci`] | functions on the PCI bus, and where two of them meet |
 //! | [`drm`] | cards and render nodes, with their device numbers |
+//! | [`fdinfo`] | DRM's accounting of an open descriptor |
 //! | [`hwmon`] | sensor chips of a device |
 //! | [`boot`], [`SystemClock`] | which boot, and what time |
 //! | [`stat`], [`ProcSweeper`] | processes: name, start time, device files held open |
@@ -19,6 +20,7 @@
 pub mod boot;
 mod clock;
 pub mod drm;
+pub mod fdinfo;
 pub mod file;
 pub mod hwmon;
 pub mod pci;
