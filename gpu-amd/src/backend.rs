@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use gpu_core::{
-    Absence, Backend, BootTime, Bytes, Capabilities, Clock, Error, ErrorKind, Inventory, Measured, Metric,
-    MetricSet, Problem, Query, Reading, Sample, Source, UnitId, Units, Vendor,
+    Absence, Backend, BootTime, Bytes, Capabilities, Clock, DeviceNumber, Error, ErrorKind, Inventory,
+    Measured, Metric, MetricSet, Problem, Query, Reading, Sample, Source, UnitId, Units, Vendor,
 };
 
 use crate::blob::{Blob, PAGE};
@@ -212,16 +212,39 @@ impl Sampler<'_> {
     }
 
     fn processes(&mut self, board: &Board, sample: &mut Sample) {
-        let (now, partitioned) = (self.now, board.is_partitioned());
+        let device = UnitId::Device(board.id);
+        if !board.is_partitioned() {
+            return self.processes_on(device, &board.nodes, |number| board.has(number), board, sample);
+        }
         for node in &board.nodes {
-            let Some(gpu_id) = node.gpu_id else { continue };
-            let unit = if partitioned { board.partition_id(node).into() } else { UnitId::Device(board.id) };
-            if !(self.wants(unit) || self.wants(board.id.into())) {
-                continue;
-            }
+            let unit = board.partition_id(node).into();
+            let own = |number| board.is_of(node, number);
+            self.processes_on(unit, std::slice::from_ref(node), own, board, sample);
+        }
+        // Files of the GPU that belong to no live partition.
+        let rest = |number| board.has(number) && !board.nodes.iter().any(|node| board.is_of(node, number));
+        self.processes_on(device, &[], rest, board, sample);
+    }
+
+    /// The processes of one unit: by the compute driver's nodes that it is, and by the DRM
+    /// clients behind its device files.
+    fn processes_on(
+        &mut self,
+        unit: UnitId,
+        nodes: &[KfdNode],
+        lies_on: impl Fn(DeviceNumber) -> bool,
+        board: &Board,
+        sample: &mut Sample,
+    ) {
+        if !(self.wants(unit) || self.wants(board.id.into())) {
+            return;
+        }
+        let (now, first) = (self.now, sample.processes.len());
+        for gpu_id in nodes.iter().filter_map(|node| node.gpu_id) {
             let here = self.holdings().iter().filter(|holding| holding.gpu_id == gpu_id);
             sample.processes.extend(here.map(|holding| process::reading(holding, unit, now)));
         }
+        process::add_clients(self.query.sweep, unit, lies_on, now, first, &mut sample.processes);
     }
 
     fn holdings(&mut self) -> &[Holding] {

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use gpu_core::{
-    DeviceId, DeviceNode, Error, ErrorKind, NodeRole, PartitionId, PartitionKind, PciAddress, Vendor,
+    DeviceId, DeviceNode, DeviceNumber, Error, ErrorKind, NodeRole, PartitionId, PartitionKind, PciAddress,
+    Vendor,
 };
 use gpu_host::drm::DrmNode;
 use gpu_host::pci::PciFunction;
@@ -62,6 +63,18 @@ impl Board {
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>, Error> {
         let Some(path) = self.path() else { return Ok(None) };
         Ok(file::read_optional(&path.join(name))?.filter(|text| !text.is_empty()))
+    }
+
+    /// True when the device file of that number is one of the GPU's or its partitions'.
+    pub(crate) fn has(&self, number: DeviceNumber) -> bool {
+        self.drm.iter().any(|drm| drm.number == Some(number))
+    }
+
+    /// True when the device file of that number is one of the partition's.
+    pub(crate) fn is_of(&self, node: &KfdNode, number: DeviceNumber) -> bool {
+        let is_render = |drm: &&DrmNode| drm.role == NodeRole::Render && Some(drm.minor) == node.render_minor;
+        let Some(render) = self.drm.iter().find(is_render) else { return false };
+        self.drm.iter().any(|drm| drm.device == render.device && drm.number == Some(number))
     }
 
     /// The card and render nodes of one partition; of the whole GPU when it is not cut.
