@@ -12,8 +12,11 @@ use core::hash::Hasher;
 pub struct Fingerprint(pub u64);
 
 /// One life of a unit. A partition that is destroyed and made again in the same place may carry
-/// the same identifier, and the same vendor UUID; its incarnation differs whenever profile,
-/// placement, boot or the observed generation of the board do.
+/// the same identifier, and the same vendor UUID; its incarnation differs whenever profile or boot
+/// do, and whenever the backend saw the place empty, or otherwise cut, in between.
+///
+/// What a backend did not see it cannot tell: a place that was made again with the same profile
+/// while nobody looked is taken for the same life, and so is one that another process saw change.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Incarnation(pub u64);
 

@@ -18,6 +18,8 @@
 //! - Identifiers are places, `Copy`, with one canonical text; indexes are for display.
 //! - Time comes from a [`Clock`]; [`BootTime`] and [`WallTime`] do not mix.
 //!
+//! How a board is cut is planned in [`plan`].
+//!
 //! # Features
 //! - `serde`: `Serialize` for the model; `Deserialize` for identifiers, addresses and
 //!   quantities. For display and interchange, not for storage.
@@ -48,6 +50,7 @@ mod outcome;
 mod parse;
 mod partition;
 mod pci;
+pub mod plan;
 mod problem;
 mod process;
 mod quantity;

@@ -2,7 +2,7 @@
 
 use crate::id::{DeviceId, UnitId};
 use crate::problem::Problem;
-use crate::process::ProcessReading;
+use crate::process::{Pid, ProcessReading};
 use crate::reading::Reading;
 
 /// What one unit showed.
@@ -15,12 +15,17 @@ pub struct UnitReading {
     pub reading: Reading,
 }
 
-/// How far the caller has read into one device's history of process samples.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// How far the caller has read into one process's history on one device.
+///
+/// One a process: sources such as NVML keep one row for each, every row with a time stamp of its
+/// own, and one stamp for all of them would lose those that come late.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Cursor {
-    /// Whose history.
+    /// On which device.
     pub device: DeviceId,
+    /// Whose history, in the namespace in which the source counts.
+    pub pid: Pid,
     /// The newest stamp that was seen, in the source's own time.
     pub stamp: u64,
 }
@@ -52,8 +57,8 @@ pub struct Sample {
     pub processes: Vec<ProcessReading>,
     /// What could not be read.
     pub problems: Vec<Problem>,
-    /// How far each device's history has been read. Kept by [`Sample::clear`], so that the next
-    /// sample goes on where this one ended.
+    /// How far each process's history has been read, by device and pid. Kept by
+    /// [`Sample::clear`], so that the next sample goes on where this one ended.
     pub cursors: Vec<Cursor>,
 }
 
@@ -102,18 +107,32 @@ impl Sample {
         &mut self.units[last].reading
     }
 
-    /// The stamp up to which the device's history has been read; 0 before the first sample.
+    /// The stamp up to which a process's history on a device has been read; 0 before the first.
     #[must_use]
-    pub fn cursor(&self, device: DeviceId) -> u64 {
-        self.cursors.iter().find(|cursor| cursor.device == device).map_or(0, |cursor| cursor.stamp)
+    pub fn cursor(&self, device: DeviceId, pid: Pid) -> u64 {
+        let at = self.cursors.binary_search_by_key(&(device, pid), |cursor| (cursor.device, cursor.pid));
+        at.map_or(0, |at| self.cursors[at].stamp)
     }
 
-    /// Notes how far the device's history has been read. For backends.
-    pub fn set_cursor(&mut self, device: DeviceId, stamp: u64) {
-        match self.cursors.iter_mut().find(|cursor| cursor.device == device) {
-            Some(cursor) => cursor.stamp = stamp,
-            None => self.cursors.push(Cursor { device, stamp }),
+    /// The newest stamp that was seen of any process on a device; 0 before the first.
+    #[must_use]
+    pub fn newest_cursor(&self, device: DeviceId) -> u64 {
+        let here = self.cursors.iter().filter(|cursor| cursor.device == device);
+        here.map(|cursor| cursor.stamp).max().unwrap_or(0)
+    }
+
+    /// Notes how far a process's history on a device has been read. For backends.
+    pub fn set_cursor(&mut self, device: DeviceId, pid: Pid, stamp: u64) {
+        match self.cursors.binary_search_by_key(&(device, pid), |cursor| (cursor.device, cursor.pid)) {
+            Ok(at) => self.cursors[at].stamp = stamp,
+            Err(at) => self.cursors.insert(at, Cursor { device, pid, stamp }),
         }
+    }
+
+    /// Forgets the cursors on a device that `keep` does not want: of processes that ended. For
+    /// backends.
+    pub fn retain_cursors(&mut self, device: DeviceId, keep: impl Fn(&Cursor) -> bool) {
+        self.cursors.retain(|cursor| cursor.device != device || keep(cursor));
     }
 }
 

@@ -4,25 +4,30 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use gpu_core::{
-    Absence, Backend, Capabilities, Clock, Error, ErrorKind, Inventory, Metric, MetricSet, PidView, Problem,
-    Query, Reading, Sample, UnitId, Units, Vendor,
+    Absence, Backend, BootTime, Capabilities, Clock, Error, ErrorKind, Inventory, Metric, MetricSet, PidView,
+    Problem, Query, Reading, Sample, UnitId, Units, Vendor,
 };
 
-use crate::board::{self, Board, Boards};
+use crate::board::{Board, Boards};
+use crate::cut::GpuInstance;
 use crate::discover::Options;
 use crate::ffi::Library;
-use crate::process::{self, Lists};
+use crate::process::{self, Lists, Look};
 use crate::reading::{self, Reader};
 use crate::{inventory, partition};
 
 /// Reads NVIDIA's GPUs through NVML.
 ///
 /// Handles are looked up when the machine is looked at (at the start and at every
-/// [`inventory`](Backend::inventory)) and kept for the samples. Dropping the backend shuts NVML
-/// down and unloads the library.
+/// [`inventory`](Backend::inventory)) and kept for the samples. One that fails is looked up again
+/// by the GPU's PCI address, and believed when the UUID there is still the same. Dropping the
+/// backend shuts NVML down and unloads the library.
 #[derive(Debug)]
 pub struct NvidiaBackend {
     boards: RwLock<Arc<Boards>>,
+    /// Looks follow each other, so that each knows what the one before it saw; samples go on
+    /// meanwhile.
+    looking: Mutex<()>,
     lists: Mutex<Lists>,
     library: Library,
     path: PathBuf,
@@ -35,8 +40,10 @@ impl NvidiaBackend {
         let roots = &options.roots;
         let view = gpu_host::pid_namespace::view(&roots.proc, roots.proc_is_usual());
         let version = library.driver_version().unwrap_or_default();
+        let boards = Boards::look(&library, &roots.sysfs, &Boards::default())?;
         Ok(Self {
-            boards: RwLock::new(Arc::new(board::look(&library, &roots.sysfs)?)),
+            boards: RwLock::new(Arc::new(boards)),
+            looking: Mutex::default(),
             lists: Mutex::new(Lists::new(&version, view)),
             library,
             path: path.to_path_buf(),
@@ -49,67 +56,148 @@ impl NvidiaBackend {
         Arc::clone(&self.boards.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn look_again(&self) -> Result<Arc<Boards>, Error> {
-        let found = Arc::new(board::look(&self.library, &self.sysfs)?);
-        *self.boards.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&found);
-        Ok(found)
+    fn keep(&self, boards: Boards) -> Arc<Boards> {
+        let boards = Arc::new(boards);
+        *self.boards.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&boards);
+        boards
     }
 
-    fn board(&self, board: &Board, query: &Query<'_>, sample: &mut Sample) {
+    /// Looks at the machine again.
+    fn look_again(&self) -> Result<Arc<Boards>, Error> {
+        let _turn = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(self.keep(Boards::look(&self.library, &self.sysfs, &self.boards())?))
+    }
+
+    /// Looks for one GPU again: where its handles have become stale, or it was lost.
+    fn find_again(&self, board: &Arc<Board>, sample: &mut Sample) -> Option<Arc<Board>> {
+        let _turn = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut errors = Vec::new();
+        let found = board.find_again(&self.library, &self.sysfs, &mut errors)?;
+        self.keep(self.boards().with(&found));
+        sample.problems.extend(errors.iter().map(|error| Problem::new(Vendor::NVIDIA, error)));
+        Some(found)
+    }
+
+    /// One GPU. Where its handles turn out to be stale, it is looked for and asked once more.
+    fn board(&self, board: &Arc<Board>, query: &Query<'_>, sample: &mut Sample) {
+        let before = (sample.units.len(), sample.processes.len(), sample.problems.len());
+        if self.attempt(board, query, sample) || board.is_current(&self.library) {
+            return;
+        }
+        if let Some(found) = self.find_again(board, sample) {
+            sample.units.truncate(before.0);
+            sample.processes.truncate(before.1);
+            sample.problems.truncate(before.2);
+            self.attempt(&found, query, sample);
+            // What was asked for and has gone in between.
+            for unit in named(query).iter().filter(|unit| board.has(**unit) && !found.has(**unit)) {
+                fill(sample.push(*unit, Reading::default()), query.metrics, Absence::Lost);
+            }
+        }
+    }
+
+    /// A GPU that an earlier look found and the last one did not: it may have come back.
+    fn lost(&self, board: &Arc<Board>, query: &Query<'_>, sample: &mut Sample) {
+        if let Some(found) = self.find_again(board, sample) {
+            self.attempt(&found, query, sample);
+            // What the last look complained of may be over; if this fails, nothing is worse.
+            let _ = self.look_again();
+            return;
+        }
+        let parts = board.cut.instances.iter().flat_map(|instance| {
+            let inside = instance.devices.iter();
+            let inside = inside.map(move |device| board.compute_instance(instance, device));
+            std::iter::once(board.gpu_instance(instance)).chain(inside)
+        });
+        let units = std::iter::once(UnitId::Device(board.id)).chain(parts.map(UnitId::Partition));
+        for unit in units.filter(|unit| wants(query, *unit)) {
+            fill(sample.push(unit, Reading::default()), query.metrics, Absence::Lost);
+        }
+        sample.problems.push(gone(board));
+    }
+
+    /// Asks a GPU by the handles that are known. False when a handle may be stale.
+    fn attempt(&self, board: &Arc<Board>, query: &Query<'_>, sample: &mut Sample) -> bool {
         let now = self.clock.boot_now();
         let wants = |unit: UnitId| wants(query, unit);
-        let asleep = board.is_asleep();
-        let mut lost = false;
+        let mut beyond = board.is_asleep().then_some(Absence::Asleep);
+        let mut is_good = true;
         if wants(board.id.into()) {
             let slot = sample.push(board.id, Reading::default());
-            if asleep {
-                fill(slot, query.metrics, Absence::Asleep);
+            if let Some(absence) = beyond {
+                fill(slot, query.metrics, absence);
             } else {
                 let reader = Reader { library: &self.library, board, wanted: query.metrics, now };
                 reader.device(slot);
-                lost = reading::is_lost(slot);
-            }
-            if lost {
-                fill(slot, query.metrics, Absence::Lost);
-                let error = Error::new(
-                    ErrorKind::DeviceLost,
-                    board.id.to_string(),
-                    "NVML answers that the GPU is lost",
-                );
-                sample.problems.push(Problem::new(Vendor::NVIDIA, &error));
-            }
-        }
-        let beyond = match (asleep, lost) {
-            (true, _) => Some(Absence::Asleep),
-            (_, true) => Some(Absence::Lost),
-            _ => None,
-        };
-        for instance in board.gpu_instances() {
-            if wants(board.gpu_instance(instance).into()) {
-                let slot = sample.push(board.gpu_instance(instance), Reading::default());
-                fill(slot, query.metrics, beyond.unwrap_or(partition::WHOLE_GPU_ONLY));
-                if beyond.is_none() {
-                    reading::memory(&self.library, instance.handle, query.metrics, now, slot);
+                is_good = !reading::is_suspect(slot);
+                if reading::is_lost(slot) {
+                    beyond = Some(Absence::Lost);
+                    fill(slot, query.metrics, Absence::Lost);
+                    sample.problems.push(gone(board));
                 }
             }
-            let inside =
-                board.mig_devices.iter().filter(|device| device.gpu_instance == instance.gpu_instance);
-            for device in inside.filter(|device| wants(board.compute_instance(device).into())) {
-                let slot = sample.push(board.compute_instance(device), Reading::default());
-                fill(slot, query.metrics, beyond.unwrap_or(partition::WHOLE_GPU_ONLY));
-                if beyond.is_none() {
-                    let memory = [Metric::MemoryTotal, Metric::MemoryUsed, Metric::MemoryFree];
-                    for metric in memory.into_iter().filter(|metric| query.metrics.has(*metric)) {
-                        slot.set_absent(metric, partition::SHARED_MEMORY);
-                    }
+        }
+        for instance in &board.cut.instances {
+            if wants(board.gpu_instance(instance).into()) {
+                let slot = sample.push(board.gpu_instance(instance), Reading::default());
+                self.instance(instance, beyond, query, now, slot);
+                is_good &= !reading::is_suspect(slot);
+            }
+            for device in &instance.devices {
+                let unit = board.compute_instance(instance, device);
+                if wants(unit.into()) {
+                    compute_instance(beyond, query.metrics, sample.push(unit, Reading::default()));
                 }
             }
         }
         if query.processes && beyond.is_none() {
             let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-            process::add(&self.library, board, &mut lists, now, &wants, sample);
+            let wall = self.clock.wall_now();
+            let mut look = Look { library: &self.library, board, lists: &mut lists, now, wall };
+            process::add(&mut look, &wants, sample);
+        }
+        is_good
+    }
+
+    /// A GPU instance: its memory, which NVML tells through the compute instances in it.
+    fn instance(
+        &self,
+        instance: &GpuInstance,
+        beyond: Option<Absence>,
+        query: &Query<'_>,
+        now: BootTime,
+        slot: &mut Reading,
+    ) {
+        fill(slot, query.metrics, beyond.unwrap_or(partition::WHOLE_GPU_ONLY));
+        if beyond.is_some() {
+            return;
+        }
+        match instance.devices.first() {
+            Some(device) => reading::memory(&self.library, device.handle, query.metrics, now, slot),
+            None => memory_absent(slot, query.metrics, partition::EMPTY),
         }
     }
+}
+
+fn compute_instance(beyond: Option<Absence>, wanted: MetricSet, slot: &mut Reading) {
+    fill(slot, wanted, beyond.unwrap_or(partition::WHOLE_GPU_ONLY));
+    if beyond.is_none() {
+        memory_absent(slot, wanted, partition::SHARED_MEMORY);
+    }
+}
+
+fn memory_absent(slot: &mut Reading, wanted: MetricSet, absence: Absence) {
+    for metric in [Metric::MemoryTotal, Metric::MemoryUsed, Metric::MemoryFree, Metric::MemoryReserved] {
+        if wanted.has(metric) {
+            slot.set_absent(metric, absence);
+        }
+    }
+}
+
+fn gone(board: &Board) -> Problem {
+    let error =
+        Error::new(ErrorKind::DeviceLost, board.id.to_string(), "NVML answers that the GPU is lost or gone");
+    Problem::new(Vendor::NVIDIA, &error)
 }
 
 impl Backend for NvidiaBackend {
@@ -139,8 +227,12 @@ impl Backend for NvidiaBackend {
         for board in &boards.boards {
             self.board(board, query, sample);
         }
+        for board in &boards.lost {
+            self.lost(board, query, sample);
+        }
         if !matches!(query.units, Units::Only(_)) {
             // GPUs that could not be listed cannot be sampled either.
+            let boards = self.boards();
             sample.problems.extend(boards.errors.iter().map(|error| Problem::new(Vendor::NVIDIA, error)));
         }
         Ok(())
@@ -150,8 +242,7 @@ impl Backend for NvidiaBackend {
 /// Refuses units of ours that are not there.
 fn check(boards: &Boards, units: Units<'_>) -> Result<(), Error> {
     let Units::Only(units) = units else { return Ok(()) };
-    let is_known = |unit: UnitId| boards.boards.iter().any(|board| board.has(unit));
-    let stranger = units.iter().find(|unit| unit.vendor() == Vendor::NVIDIA && !is_known(**unit));
+    let stranger = units.iter().find(|unit| unit.vendor() == Vendor::NVIDIA && !boards.has(**unit));
     stranger.map_or(Ok(()), |unit| Err(Error::unknown_unit(unit)))
 }
 
@@ -161,6 +252,14 @@ fn wants(query: &Query<'_>, unit: UnitId) -> bool {
         Units::Devices => matches!(unit, UnitId::Device(_)),
         Units::Only(units) => units.contains(&unit),
         _ => false,
+    }
+}
+
+/// The units that a query names one by one.
+fn named<'a>(query: &Query<'a>) -> &'a [UnitId] {
+    match query.units {
+        Units::Only(units) => units,
+        _ => &[],
     }
 }
 

@@ -1,7 +1,9 @@
-//! NVIDIA's GPUs and their MIG devices, as handles into NVML.
+//! NVIDIA's GPUs, as handles into NVML.
 
+use std::ffi::CString;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use gpu_core::{
     Absence, DeviceId, Error, PartitionId, PartitionKind, PciAddress, PciId, UnitId, Uuid, Vendor,
@@ -9,13 +11,14 @@ use gpu_core::{
 use gpu_host::file::Attribute;
 use gpu_host::pci::{self, PciFunction};
 
+use crate::cut::{Cut, GpuInstance, MigDevice};
 use crate::error::Code;
 use crate::ffi::{Handle, Library, Pci};
 
-/// More MIG devices than a GPU can have: a count beyond it is not believed.
-const MIG_DEVICES: u32 = 64;
 /// `NVML_DEVICE_ARCH_AMPERE`.
 const AMPERE: u32 = 7;
+/// More GPUs than a machine can have: a count beyond it is not believed.
+const GPUS: u32 = 1024;
 
 /// One GPU.
 #[derive(Debug)]
@@ -29,19 +32,89 @@ pub(crate) struct Board {
     pub(crate) architecture: Result<u32, Absence>,
     /// Whether MIG mode is on now, and after the next reset.
     pub(crate) mig: Result<(bool, bool), Absence>,
-    pub(crate) mig_devices: Vec<MigDevice>,
+    pub(crate) cut: Cut,
     status: Option<Attribute>,
 }
 
-/// One compute instance, by the handle that NVML calls a MIG device.
-#[derive(Debug)]
-pub(crate) struct MigDevice {
-    pub(crate) handle: Handle,
-    pub(crate) gpu_instance: u32,
-    pub(crate) compute_instance: u32,
-}
-
 impl Board {
+    /// Asks NVML about the GPU of a handle. `before` is what was known of the GPUs.
+    fn look(
+        library: &Library,
+        sysfs: &Path,
+        handle: Handle,
+        before: &[Arc<Self>],
+        errors: &mut Vec<Error>,
+    ) -> Result<Self, Code> {
+        let pci = library.pci(handle);
+        let address = pci.as_ref().ok().and_then(address);
+        let at_address = address.and_then(|here| before.iter().find(|known| known.address == Some(here)));
+        let uuid = match (library.uuid(handle), at_address.map(|known| known.uuid.clone())) {
+            // It had one before: a call that fails does not make it another GPU.
+            (Err(_), Some(Ok(known))) => Ok(known),
+            (told, _) => told,
+        };
+        let known = uuid.as_deref().ok().and_then(|text| Uuid::from_str(text.strip_prefix("GPU-")?).ok());
+        let id = match (known, address) {
+            (Some(uuid), _) => DeviceId::from_uuid(Vendor::NVIDIA, uuid),
+            (None, Some(address)) => DeviceId::from_pci(Vendor::NVIDIA, address),
+            (None, None) => return Err(uuid.err().unwrap_or(Code::NONSENSE)),
+        };
+        let function = address.and_then(|address| {
+            let path = sysfs.join("bus/pci/devices").join(address.to_string());
+            pci::function_at(&path, address).ok()
+        });
+        let status = function.as_ref().map(|function| {
+            Attribute::new(function.path.join("power/runtime_status"), "power/runtime_status")
+        });
+        let mig = library.mig_mode(handle).map(|(current, pending)| (current == 1, pending == 1));
+        let before = before.iter().find(|known| known.id == id).map(|known| &known.cut);
+        let cut = match mig {
+            Ok((true, _)) => Cut::look(library, handle, id, before, errors),
+            _ => Cut::none(before),
+        };
+        Ok(Self {
+            id,
+            uuid: uuid.map_err(|code| code.absence("nvmlDeviceGetUUID")),
+            handle,
+            address,
+            pci_id: pci.as_ref().ok().map(pci_id),
+            function,
+            architecture: library
+                .architecture(handle)
+                .map_err(|code| code.absence("nvmlDeviceGetArchitecture")),
+            mig: mig.map_err(|code| code.absence("nvmlDeviceGetMigMode")),
+            cut,
+            status,
+        })
+    }
+
+    /// Finds the GPU again by its address, which touches no other GPU, and makes sure that it is
+    /// still the same one.
+    pub(crate) fn find_again(
+        self: &Arc<Self>,
+        library: &Library,
+        sysfs: &Path,
+        errors: &mut Vec<Error>,
+    ) -> Option<Arc<Self>> {
+        let address = CString::new(self.address?.to_string()).ok()?;
+        let handle = library.device_at(&address).ok()?;
+        // A UUID that cannot be asked for here is no proof.
+        if self.uuid.is_ok() && library.uuid(handle).ok() != self.uuid.clone().ok() {
+            return None;
+        }
+        let found = Self::look(library, sysfs, handle, std::slice::from_ref(self), errors).ok()?;
+        (found.id == self.id).then(|| Arc::new(found))
+    }
+
+    /// True while the handles still name what they named when they were looked up.
+    pub(crate) fn is_current(&self, library: &Library) -> bool {
+        let names = |handle: Handle, uuid: &Result<String, Absence>| match uuid {
+            Ok(uuid) => library.uuid(handle).as_ref() == Ok(uuid),
+            Err(_) => true,
+        };
+        names(self.handle, &self.uuid) && self.mig_devices().all(|(_, of)| names(of.handle, &of.uuid))
+    }
+
     pub(crate) fn is_asleep(&self) -> bool {
         let Some(status) = &self.status else { return false };
         let asleep = |text: &[u8]| Some(matches!(text, b"suspended" | b"suspending"));
@@ -55,136 +128,92 @@ impl Board {
         self.architecture.is_ok_and(|architecture| architecture >= AMPERE) && !is_ga100
     }
 
-    pub(crate) fn gpu_instance(&self, device: &MigDevice) -> PartitionId {
-        self.id.partition(PartitionKind::GPU_INSTANCE, device.gpu_instance)
+    /// True under MIG.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.mig.is_ok_and(|(current, _)| current)
+    }
+
+    pub(crate) fn gpu_instance(&self, instance: &GpuInstance) -> PartitionId {
+        self.id.partition(PartitionKind::GPU_INSTANCE, instance.id)
     }
 
     /// The compute instance; two levels always fit.
-    pub(crate) fn compute_instance(&self, device: &MigDevice) -> PartitionId {
-        let outer = self.gpu_instance(device);
-        outer.inner(PartitionKind::COMPUTE_INSTANCE, device.compute_instance).unwrap_or(outer)
+    pub(crate) fn compute_instance(&self, instance: &GpuInstance, device: &MigDevice) -> PartitionId {
+        let outer = self.gpu_instance(instance);
+        outer.inner(PartitionKind::COMPUTE_INSTANCE, device.id).unwrap_or(outer)
     }
 
-    /// One MIG device of each GPU instance that has any.
-    pub(crate) fn gpu_instances(&self) -> impl Iterator<Item = &MigDevice> {
-        self.mig_devices.iter().enumerate().filter_map(|(at, device)| {
-            let before = &self.mig_devices[..at];
-            (!before.iter().any(|other| other.gpu_instance == device.gpu_instance)).then_some(device)
-        })
+    /// The MIG devices, each with the GPU instance that it lies in.
+    pub(crate) fn mig_devices(&self) -> impl Iterator<Item = (&GpuInstance, &MigDevice)> {
+        let instances = self.cut.instances.iter();
+        instances.flat_map(|instance| instance.devices.iter().map(move |device| (instance, device)))
     }
 
     pub(crate) fn has(&self, unit: UnitId) -> bool {
         match unit {
             UnitId::Device(id) => id == self.id,
-            UnitId::Partition(id) => self
-                .mig_devices
-                .iter()
-                .any(|device| self.gpu_instance(device) == id || self.compute_instance(device) == id),
+            UnitId::Partition(id) => self.cut.instances.iter().any(|instance| {
+                self.gpu_instance(instance) == id
+                    || instance.devices.iter().any(|device| self.compute_instance(instance, device) == id)
+            }),
             _ => false,
         }
     }
 }
 
 /// All GPUs, and what went wrong in finding them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Boards {
-    pub(crate) boards: Vec<Board>,
+    pub(crate) boards: Vec<Arc<Board>>,
+    /// Known from an earlier look, and not found by this one.
+    pub(crate) lost: Vec<Arc<Board>>,
     pub(crate) errors: Vec<Error>,
 }
 
-/// Asks NVML for every GPU. One that cannot be asked is among the errors; the others are found.
-pub(crate) fn look(library: &Library, sysfs: &Path) -> Result<Boards, Error> {
-    let count = library.count().map_err(|code| code.error("nvmlDeviceGetCount_v2", "NVML"))?;
-    let mut found = Boards::default();
-    for index in 0..count.min(1024) {
-        match library.device(index) {
-            Ok(handle) => found.add(library, sysfs, index, handle),
-            Err(code) => {
-                found.errors.push(code.error("nvmlDeviceGetHandleByIndex_v2", format!("GPU {index}")));
-            }
-        }
-    }
-    Ok(found)
-}
-
 impl Boards {
-    fn add(&mut self, library: &Library, sysfs: &Path, index: u32, handle: Handle) {
-        let uuid = library.uuid(handle);
-        let pci = library.pci(handle);
-        let address = pci.as_ref().ok().and_then(address);
-        let known = uuid.as_deref().ok().and_then(|text| Uuid::from_str(text.strip_prefix("GPU-")?).ok());
-        let id = match (known, address) {
-            (Some(uuid), _) => DeviceId::from_uuid(Vendor::NVIDIA, uuid),
-            (None, Some(address)) => DeviceId::from_pci(Vendor::NVIDIA, address),
-            (None, None) => {
-                let code = uuid.err().unwrap_or(Code::NONSENSE);
-                self.errors.push(code.error("nvmlDeviceGetUUID", format!("GPU {index}")));
-                return;
-            }
-        };
-        let function = address.and_then(|address| {
-            let path = sysfs.join("bus/pci/devices").join(address.to_string());
-            pci::function_at(&path, address).ok()
-        });
-        let status = function.as_ref().map(|function| {
-            Attribute::new(function.path.join("power/runtime_status"), "power/runtime_status")
-        });
-        let mut board = Board {
-            id,
-            uuid: uuid.map_err(|code| code.absence("nvmlDeviceGetUUID")),
-            handle,
-            address,
-            pci_id: pci.as_ref().ok().map(pci_id),
-            function,
-            architecture: library
-                .architecture(handle)
-                .map_err(|code| code.absence("nvmlDeviceGetArchitecture")),
-            mig: library
-                .mig_mode(handle)
-                .map(|(current, pending)| (current == 1, pending == 1))
-                .map_err(|code| code.absence("nvmlDeviceGetMigMode")),
-            mig_devices: Vec::new(),
-            status,
-        };
-        if board.mig.is_ok_and(|(current, _)| current) {
-            board.mig_devices = self.mig_devices(library, &board);
-        }
-        self.boards.push(board);
-    }
-
-    /// The MIG devices, by instance. Indices with none (`NOT_FOUND`) are normal.
-    fn mig_devices(&mut self, library: &Library, board: &Board) -> Vec<MigDevice> {
-        let mut devices = Vec::new();
-        for index in 0..library.mig_device_count(board.handle).unwrap_or(0).min(MIG_DEVICES) {
-            match mig_device(library, board.handle, index) {
-                Ok(device) => devices.push(device),
-                Err((_, Code::NOT_FOUND)) => {}
-                Err((_, Code::INVALID_ARGUMENT)) => break,
-                Err((at, code)) => {
-                    self.errors.push(code.error(at, format!("MIG device {index} of {}", board.id)));
+    /// Asks NVML for every GPU. One that cannot be asked is among the errors; the others are
+    /// found.
+    pub(crate) fn look(library: &Library, sysfs: &Path, before: &Self) -> Result<Self, Error> {
+        let count = library.count().map_err(|code| code.error("nvmlDeviceGetCount_v2", "NVML"))?;
+        let known: Vec<Arc<Board>> = before.boards.iter().chain(&before.lost).cloned().collect();
+        let mut found = Self::default();
+        for index in 0..count.min(GPUS) {
+            let handle = match library.device(index) {
+                Ok(handle) => handle,
+                Err(code) => {
+                    found.errors.push(code.error("nvmlDeviceGetHandleByIndex_v2", format!("GPU {index}")));
+                    continue;
                 }
+            };
+            match Board::look(library, sysfs, handle, &known, &mut found.errors) {
+                Ok(board) => found.boards.push(Arc::new(board)),
+                Err(code) => found.errors.push(code.error("nvmlDeviceGetUUID", format!("GPU {index}"))),
             }
         }
-        devices.sort_by_key(|device| (device.gpu_instance, device.compute_instance));
-        devices.dedup_by_key(|device| (device.gpu_instance, device.compute_instance));
-        devices
+        let here = |id: DeviceId| found.boards.iter().any(|board| board.id == id);
+        found.lost = known.into_iter().filter(|known| !here(known.id)).collect();
+        Ok(found)
     }
-}
 
-fn mig_device(library: &Library, of: Handle, index: u32) -> Result<MigDevice, (&'static str, Code)> {
-    let at = |name: &'static str| move |code: Code| (name, code);
-    let handle = library.mig_device(of, index).map_err(at("nvmlDeviceGetMigDeviceHandleByIndex"))?;
-    Ok(MigDevice {
-        handle,
-        gpu_instance: library.gpu_instance_id(handle).map_err(at("nvmlDeviceGetGpuInstanceId"))?,
-        compute_instance: library
-            .compute_instance_id(handle)
-            .map_err(at("nvmlDeviceGetComputeInstanceId"))?,
-    })
+    /// True when the unit is here, or was.
+    pub(crate) fn has(&self, unit: UnitId) -> bool {
+        self.boards.iter().chain(&self.lost).any(|board| board.has(unit))
+    }
+
+    /// The same GPUs with one that was found again.
+    pub(crate) fn with(&self, found: &Arc<Board>) -> Self {
+        let mut next = self.clone();
+        next.lost.retain(|board| board.id != found.id);
+        match next.boards.iter_mut().find(|board| board.id == found.id) {
+            Some(board) => *board = Arc::clone(found),
+            None => next.boards.push(Arc::clone(found)),
+        }
+        next
+    }
 }
 
 /// NVML leaves out the function: a GPU's is 0, a virtual function's it does not tell.
-fn address(pci: &Pci) -> Option<PciAddress> {
+pub(crate) fn address(pci: &Pci) -> Option<PciAddress> {
     Some(PciAddress::new(pci.domain, u8::try_from(pci.bus).ok()?, u8::try_from(pci.device).ok()?, 0))
 }
 

@@ -8,6 +8,7 @@ use gpu_core::{Absence, Error, ErrorKind, Need};
 pub(crate) struct Code(pub(crate) u32);
 
 impl Code {
+    pub(crate) const UNINITIALIZED: Self = Self(1);
     pub(crate) const INVALID_ARGUMENT: Self = Self(2);
     pub(crate) const NOT_SUPPORTED: Self = Self(3);
     pub(crate) const NO_PERMISSION: Self = Self(4);

@@ -14,6 +14,9 @@ pub(crate) type Utilization = sys::nvmlProcessUtilizationSample_st;
 pub(crate) type Attributes = sys::nvmlDeviceAttributes_st;
 pub(crate) type Memory = sys::nvmlMemory_v2_st;
 pub(crate) type Pci = sys::nvmlPciInfo_st;
+/// What NVML calls a profile info of the second version: with the driver's own name for it.
+pub(crate) type ProfileInfo = sys::nvmlGpuInstanceProfileInfo_v2_st;
+pub(crate) type InstanceInfo = sys::nvmlGpuInstanceInfo_st;
 
 /// A device or a MIG device, valid as long as the [`Library`] that gave it.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +27,10 @@ pub(crate) struct Handle(sys::nvmlDevice_t);
 unsafe impl Send for Handle {}
 // SAFETY: as above.
 unsafe impl Sync for Handle {}
+
+/// A GPU instance, valid until it is destroyed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Instance(sys::nvmlGpuInstance_t);
 
 /// NVML, loaded and initialised. Dropping it shuts NVML down and unloads the library.
 #[derive(Debug)]
@@ -83,6 +90,8 @@ getters! {
     mig_device_count = nvmlDeviceGetMaxMigDeviceCount() -> u32;
     gpu_instance_id = nvmlDeviceGetGpuInstanceId() -> u32;
     compute_instance_id = nvmlDeviceGetComputeInstanceId() -> u32;
+    nvlink_state = nvmlDeviceGetNvLinkState(link) -> u32;
+    nvlink_remote = nvmlDeviceGetNvLinkRemoteDeviceType(link) -> u32;
 }
 
 /// Functions about a device with two numbers as the answer.
@@ -129,7 +138,8 @@ texts! {
 /// Longer than any of NVML's strings (at most 96 bytes).
 const TEXT: usize = 128;
 
-/// A buffer for a string of NVML's. One byte more than NVML is told of, so that it always ends.
+/// A buffer for a string of NVML's. One byte more than NVML is told of: what runs up to the last
+/// byte that it was told of has no end.
 struct Text([u8; TEXT + 1]);
 
 impl Text {
@@ -138,7 +148,7 @@ impl Text {
     }
 
     fn take(&self) -> Result<String, Code> {
-        text_of(&self.0).ok_or(Code::NONSENSE)
+        text_of(&self.0[..TEXT]).ok_or(Code::NONSENSE)
     }
 }
 
@@ -154,7 +164,9 @@ impl Plain for Pci {}
 impl Plain for Memory {}
 impl Plain for sys::nvmlMemory_st {}
 impl Plain for sys::nvmlUtilization_st {}
-impl Plain for sys::nvmlGpuInstanceInfo_st {}
+impl Plain for InstanceInfo {}
+impl Plain for ProfileInfo {}
+impl Plain for sys::nvmlGpuInstanceProfileInfo_st {}
 impl Plain for sys::nvmlFieldValue_st {}
 impl Plain for Attributes {}
 impl Plain for ProcessInfo {}
@@ -165,6 +177,16 @@ pub(crate) fn zeroed<T: Plain>() -> T {
     // SAFETY: the types for which `Plain` is implemented are C structs (and one union) of numbers
     // and raw pointers, for which all zeroes is a value.
     unsafe { std::mem::zeroed() }
+}
+
+/// More GPU instances than any board can have.
+const INSTANCES: u32 = 64;
+
+/// The driver's own name for a profile, without the `MIG ` before it; none in old drivers.
+pub(crate) fn profile_name(info: &ProfileInfo) -> Option<String> {
+    let name = info.name.map(|byte| byte as u8);
+    let name = text_of(&name)?;
+    Some(name.strip_prefix("MIG ").map_or(name.clone(), str::to_owned))
 }
 
 /// Which list of processes.
@@ -278,13 +300,79 @@ impl Library {
         Ok(attributes)
     }
 
-    /// First memory slice and number of slices of the GPU instance of an id.
-    pub(crate) fn placement(&self, of: Handle, id: u32) -> Result<(u32, u32), Code> {
+    /// The GPU at a PCI address. Touches that GPU alone (`nvml.h`), unlike a look-up by UUID.
+    pub(crate) fn device_at(&self, address: &CStr) -> Result<Handle, Code> {
+        let mut handle = std::ptr::null_mut();
+        call!(self, nvmlDeviceGetHandleByPciBusId_v2(address.as_ptr(), &mut handle))?;
+        Ok(Handle(handle))
+    }
+
+    /// `nvmlGpuTopologyLevel_t`: where the paths of two GPUs meet.
+    pub(crate) fn common_ancestor(&self, one: Handle, other: Handle) -> Result<u32, Code> {
+        let mut level = 0;
+        call!(self, nvmlDeviceGetTopologyCommonAncestor(one.0, other.0, &mut level))?;
+        Ok(level)
+    }
+
+    /// What is at the other end of an NVLink.
+    pub(crate) fn nvlink_peer(&self, of: Handle, link: u32) -> Result<Pci, Code> {
+        let mut pci: Pci = zeroed();
+        call!(self, nvmlDeviceGetNvLinkRemotePciInfo_v2(of.0, link, &mut pci))?;
+        Ok(pci)
+    }
+
+    /// The GPU instance profile at an index of NVML's enumeration: by the second version of the
+    /// call, else by the first, which has no name.
+    pub(crate) fn profile(&self, of: Handle, index: u32) -> Result<ProfileInfo, Code> {
+        let mut info: ProfileInfo = zeroed();
+        info.version = size_of::<ProfileInfo>() as u32 | 2 << 24;
+        match call!(self, nvmlDeviceGetGpuInstanceProfileInfoV(of.0, index, &mut info)) {
+            Err(Code::FUNCTION_NOT_FOUND | Code::ARGUMENT_VERSION_MISMATCH) => self.profile_v1(of, index),
+            answer => answer.map(|()| info),
+        }
+    }
+
+    fn profile_v1(&self, of: Handle, index: u32) -> Result<ProfileInfo, Code> {
+        let mut old: sys::nvmlGpuInstanceProfileInfo_st = zeroed();
+        call!(self, nvmlDeviceGetGpuInstanceProfileInfo(of.0, index, &mut old))?;
+        Ok(ProfileInfo {
+            version: 1,
+            id: old.id,
+            isP2pSupported: old.isP2pSupported,
+            sliceCount: old.sliceCount,
+            instanceCount: old.instanceCount,
+            multiprocessorCount: old.multiprocessorCount,
+            copyEngineCount: old.copyEngineCount,
+            decoderCount: old.decoderCount,
+            encoderCount: old.encoderCount,
+            jpegCount: old.jpegCount,
+            ofaCount: old.ofaCount,
+            memorySizeMB: old.memorySizeMB,
+            name: [0; 96],
+        })
+    }
+
+    /// The live GPU instances of one profile, of which there can be `most`.
+    pub(crate) fn instances(&self, of: Handle, profile: u32, most: u32) -> Result<Vec<Instance>, Code> {
+        // NVML is not told how many fit: it fills in as many as the profile allows (`nvml.h`).
+        let mut found = vec![std::ptr::null_mut(); most.max(INSTANCES) as usize];
+        let mut count = most;
+        call!(self, nvmlDeviceGetGpuInstances(of.0, profile, found.as_mut_ptr(), &mut count))?;
+        found.truncate(count as usize);
+        Ok(found.into_iter().map(Instance).collect())
+    }
+
+    pub(crate) fn instance(&self, of: Handle, id: u32) -> Result<Instance, Code> {
         let mut instance = std::ptr::null_mut();
         call!(self, nvmlDeviceGetGpuInstanceById(of.0, id, &mut instance))?;
-        let mut info: sys::nvmlGpuInstanceInfo_st = zeroed();
-        call!(self, nvmlGpuInstanceGetInfo(instance, &mut info))?;
-        Ok((info.placement.start, info.placement.size))
+        Ok(Instance(instance))
+    }
+
+    /// Id, profile id and placement of a GPU instance.
+    pub(crate) fn instance_info(&self, instance: Instance) -> Result<InstanceInfo, Code> {
+        let mut info: InstanceInfo = zeroed();
+        call!(self, nvmlGpuInstanceGetInfo(instance.0, &mut info))?;
+        Ok(info)
     }
 
     /// Fills `rows` with a list of processes and says how many there are.
@@ -292,7 +380,7 @@ impl Library {
         let mut count = c_uint::try_from(rows.len()).unwrap_or(c_uint::MAX);
         let buffer = rows.as_mut_ptr();
         // `nvmlProcessInfo_t` of the third version of these calls is laid out as the second.
-        match list {
+        let told = match list {
             List::Compute => {
                 call!(self, nvmlDeviceGetComputeRunningProcesses_v3(of.0, &mut count, buffer.cast()))
             }
@@ -302,6 +390,21 @@ impl Library {
             List::Mps => {
                 call!(self, nvmlDeviceGetMPSComputeRunningProcesses_v3(of.0, &mut count, buffer.cast()))
             }
+        };
+        if told == Err(Code::FUNCTION_NOT_FOUND) {
+            return self.processes_v2(of, list, rows);
+        }
+        told.map(|()| rows.len().min(count as usize))
+    }
+
+    /// The calls of drivers before 510, with rows of the same layout.
+    fn processes_v2(&self, of: Handle, list: List, rows: &mut [ProcessInfo]) -> Result<usize, Code> {
+        let mut count = c_uint::try_from(rows.len()).unwrap_or(c_uint::MAX);
+        let buffer = rows.as_mut_ptr();
+        match list {
+            List::Compute => call!(self, nvmlDeviceGetComputeRunningProcesses_v2(of.0, &mut count, buffer)),
+            List::Graphics => call!(self, nvmlDeviceGetGraphicsRunningProcesses_v2(of.0, &mut count, buffer)),
+            List::Mps => call!(self, nvmlDeviceGetMPSComputeRunningProcesses_v2(of.0, &mut count, buffer)),
         }?;
         Ok(rows.len().min(count as usize))
     }

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use gpu_core::{
-    Absence, BootId, Bytes, Device, DeviceNode, DeviceNumber, Driver, Inventory, Known, Link, LinkKind,
-    MemoryKind, NodeRole, Problem, Vendor,
+    Absence, BootId, Bytes, Device, DeviceNode, DeviceNumber, Driver, Inventory, Known, MemoryKind, NodeRole,
+    Problem, Vendor,
 };
 
 use crate::board::{Board, Boards};
 use crate::error::Code;
 use crate::ffi::Library;
-use crate::partition;
+use crate::{partition, topology};
 
 /// The major number of `/dev/nvidia0` and the like (kernel: `Documentation/admin-guide/devices.txt`).
 const MAJOR: u32 = 195;
@@ -25,7 +25,7 @@ pub(crate) fn inventory(library: &Library, path: &Path, boards: &Boards, boot: B
         device.index = index;
         inventory.devices.push(device);
     }
-    inventory.links = links(&boards.boards);
+    inventory.links = topology::links(library, &boards.boards);
     inventory
 }
 
@@ -75,7 +75,7 @@ fn device(library: &Library, board: &Board, boot: BootId) -> Device {
     device.memory_total = known(memory.map(Bytes), "nvmlDeviceGetMemoryInfo");
     device.compute_units = Known::unsupported("NVML counts them in MIG instances only");
     device.modes = partition::modes(board);
-    device.partitions = partition::partitions(library, board, gpu_mib, boot);
+    device.partitions = partition::partitions(board, gpu_mib, boot);
     device.nodes = library.minor(handle).ok().map(node).into_iter().collect();
     device
 }
@@ -108,19 +108,4 @@ fn architecture(number: u32) -> String {
         number => return format!("NVML architecture {number}"),
     };
     name.to_owned()
-}
-
-/// Where each two GPUs meet on PCIe, by the kernel's tree.
-fn links(boards: &[Board]) -> Vec<Link> {
-    let mut links = Vec::new();
-    for (at, one) in boards.iter().enumerate() {
-        for other in &boards[at + 1..] {
-            if let (Some(a), Some(b)) = (&one.function, &other.function) {
-                let kind = LinkKind::Pcie { ancestor: a.ancestor(b) };
-                links.push(Link::new(one.id, other.id, kind));
-            }
-        }
-    }
-    links.sort_unstable();
-    links
 }

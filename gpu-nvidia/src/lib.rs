@@ -14,6 +14,7 @@
 
 mod backend;
 mod board;
+mod cut;
 mod discover;
 mod error;
 mod ffi;
@@ -22,6 +23,8 @@ mod partition;
 mod process;
 mod profile;
 mod reading;
+mod topology;
+mod utilization;
 
 pub use backend::NvidiaBackend;
 pub use discover::{Options, discover};

@@ -1,14 +1,15 @@
 //! Processes: NVML's lists, merged by process and unit.
 
 use gpu_core::{
-    Absence, BootTime, Bytes, Error, ErrorKind, Measured, Permille, Pid, PidView, Problem, ProcessKinds,
-    ProcessReading, Sample, Source, UnitId, Vendor,
+    Absence, BootTime, Bytes, Error, ErrorKind, Measured, Pid, PidView, Problem, ProcessKinds,
+    ProcessReading, Sample, Source, UnitId, Vendor, WallTime,
 };
 
 use crate::backend::pid_view;
 use crate::board::Board;
 use crate::error::Code;
 use crate::ffi::{Handle, Library, List, ProcessInfo, Utilization, zeroed};
+use crate::utilization;
 
 /// The driver's lists end at 950 processes (open-gpu-kernel-modules: `ctrl2080gpu.h`).
 const ROWS: usize = 1024;
@@ -27,7 +28,7 @@ const LISTS: [(List, ProcessKinds, &str); 3] = [
 #[derive(Debug)]
 pub(crate) struct Lists {
     rows: Vec<ProcessInfo>,
-    busy: Vec<Utilization>,
+    pub(crate) busy: Vec<Utilization>,
     view: PidView,
     is_garbled: bool,
 }
@@ -56,60 +57,55 @@ fn is_garbled(version: &str) -> bool {
     version_of(version).is_none_or(|version| ((535, 43)..=(535, 86)).contains(&version))
 }
 
-/// Adds what NVML tells of processes on `board`. Lists that are refused are a problem, those that
+/// One look at the processes of one GPU.
+pub(crate) struct Look<'a> {
+    pub(crate) library: &'a Library,
+    pub(crate) board: &'a Board,
+    pub(crate) lists: &'a mut Lists,
+    pub(crate) now: BootTime,
+    pub(crate) wall: WallTime,
+}
+
+/// Adds what NVML tells of processes on a GPU. Lists that are refused are a problem, those that
 /// a GPU does not have are not.
-pub(crate) fn add(
-    library: &Library,
-    board: &Board,
-    lists: &mut Lists,
-    now: BootTime,
-    wants: &dyn Fn(UnitId) -> bool,
-    sample: &mut Sample,
-) {
-    if lists.is_garbled {
+pub(crate) fn add(look: &mut Look<'_>, wants: &dyn Fn(UnitId) -> bool, sample: &mut Sample) {
+    let board = look.board;
+    if look.lists.is_garbled {
         let why = "drivers 535.43 to 535.86, and ones that do not tell their version, give process lists of an unknown layout";
         let error = Error::new(ErrorKind::NotSupported, board.id.to_string(), why);
         sample.problems.push(Problem::new(Vendor::NVIDIA, &error));
         return;
     }
     let device = UnitId::Device(board.id);
-    if !board.mig.is_ok_and(|(current, _)| current) {
+    if !board.is_cut() {
         if wants(device) {
             let first = sample.processes.len();
-            whole(library, board.handle, device, None, lists, now, sample);
-            utilization(library, board, lists, now, first, sample);
+            whole(look, board.handle, device, None, sample);
+            utilization::add(look, first, sample);
         }
         return;
     }
     // The GPU's own handle tells of processes in instances to the privileged only; those of the
     // MIG devices tell everyone who may use them.
-    for mig in &board.mig_devices {
-        let unit = UnitId::Partition(board.compute_instance(mig));
-        if wants(unit) || wants(device) || wants(board.gpu_instance(mig).into()) {
-            let only = Some((mig.gpu_instance, mig.compute_instance));
-            whole(library, mig.handle, unit, only, lists, now, sample);
+    for (instance, mig) in board.mig_devices() {
+        let unit = UnitId::Partition(board.compute_instance(instance, mig));
+        if wants(unit) || wants(device) || wants(board.gpu_instance(instance).into()) {
+            whole(look, mig.handle, unit, Some((instance.id, mig.id)), sample);
         }
     }
 }
 
-fn whole(
-    library: &Library,
-    handle: Handle,
-    unit: UnitId,
-    only: Option<(u32, u32)>,
-    lists: &mut Lists,
-    now: BootTime,
-    sample: &mut Sample,
-) {
-    let first = sample.processes.len();
+fn whole(look: &mut Look<'_>, handle: Handle, unit: UnitId, only: Option<(u32, u32)>, sample: &mut Sample) {
+    let (first, now, view) = (sample.processes.len(), look.now, look.lists.view);
     for (list, kind, at) in LISTS {
-        match library.processes(handle, list, &mut lists.rows) {
+        let rows = &mut look.lists.rows;
+        match look.library.processes(handle, list, rows) {
             Ok(count) => {
-                for row in lists.rows[..count].iter().filter(|row| is_of(row, only)) {
-                    merge(row, kind, unit, lists.view, first, now, sample);
+                for row in rows[..count].iter().filter(|row| is_of(row, only)) {
+                    merge(row, kind, unit, view, first, now, sample);
                 }
             }
-            // A library without these calls is older than their third version: that is said.
+            // A library without these calls is older than their second version: that is said.
             Err(Code::NOT_SUPPORTED | Code::NOT_FOUND) => {}
             Err(code) => {
                 let error = code.error(at, unit);
@@ -156,54 +152,6 @@ fn merge(
     reading.kinds = kind;
     reading.memory = memory;
     sample.processes.push(reading);
-}
-
-/// How busy each process was, by its newest row since the last sample. A process without a row
-/// reads `NotYet`: that it was idle is not said.
-fn utilization(
-    library: &Library,
-    board: &Board,
-    lists: &mut Lists,
-    now: BootTime,
-    first: usize,
-    sample: &mut Sample,
-) {
-    let since = sample.cursor(board.id);
-    let rows = match library.process_utilization(board.handle, since, &mut lists.busy) {
-        Ok(count) => &mut lists.busy[..count],
-        // NOT_FOUND: no row since.
-        Err(Code::NOT_FOUND) => return,
-        Err(code) => {
-            let absence = code.absence("nvmlDeviceGetProcessUtilization");
-            for process in &mut sample.processes[first..] {
-                process.busy = Err(absence);
-                process.memory_busy = Err(absence);
-                process.encoder_busy = Err(absence);
-                process.decoder_busy = Err(absence);
-            }
-            return;
-        }
-    };
-    rows.sort_unstable_by_key(|row| row.timeStamp);
-    for row in rows.iter().filter(|row| row.timeStamp > since && is_plausible(row)) {
-        let part = |percent: u32| {
-            let value = Permille::from_percent(u64::from(percent));
-            Ok(Measured::new(value, now, Source::Nvml))
-        };
-        if let Some(process) = sample.processes[first..].iter_mut().find(|known| known.pid.0 == row.pid) {
-            process.busy = part(row.smUtil);
-            process.memory_busy = part(row.memUtil);
-            process.encoder_busy = part(row.encUtil);
-            process.decoder_busy = part(row.decUtil);
-        }
-    }
-    let newest = rows.iter().filter(|row| is_plausible(row)).map(|row| row.timeStamp).max();
-    sample.set_cursor(board.id, newest.unwrap_or(since).max(since));
-}
-
-/// NVML gives garbage rows at times.
-fn is_plausible(row: &Utilization) -> bool {
-    [row.smUtil, row.memUtil, row.encUtil, row.decUtil].into_iter().all(|percent| percent <= 100)
 }
 
 #[cfg(test)]

@@ -29,6 +29,18 @@ pub(crate) fn is_lost(reading: &Reading) -> bool {
     Metric::ALL.iter().any(|metric| reading.get(*metric) == Err(Absence::Lost))
 }
 
+/// True when a call answered as it does for a handle that names nothing any more.
+pub(crate) fn is_suspect(reading: &Reading) -> bool {
+    let of_handle = [Code::UNINITIALIZED, Code::INVALID_ARGUMENT, Code::NOT_FOUND];
+    Metric::ALL.iter().any(|metric| match reading.get(*metric) {
+        Err(Absence::Lost) => true,
+        Err(Absence::Failed { code: Some(code), .. }) => {
+            of_handle.iter().any(|of| i64::from(of.0) == i64::from(code))
+        }
+        _ => false,
+    })
+}
+
 /// Memory of a GPU, or of the GPU instance of a MIG device.
 pub(crate) fn memory(
     library: &Library,

@@ -1,66 +1,12 @@
 //! The simulated `libnvidia-ml.so.1`, loaded as the real one is: what this crate reads through
 //! the bindings, against what the simulated machine says of itself in process.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use gpu_core::{Backend, BackendExt, Metric, Outcome, Reading, Sample, conformance};
-use gpu_host::Roots;
 use gpu_sim::{Fault, Machine, SimBackend, World};
 
-/// The library as cargo builds it; built here when `cargo test` was asked for this crate alone.
-fn built() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        // target/debug/deps/library-… → target/debug
-        let here = std::env::current_exe().unwrap();
-        let profile = here.parent().and_then(Path::parent).unwrap().to_path_buf();
-        let target = profile.parent().unwrap();
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--locked", "-p", "gpu-sim-nvml", "--target-dir"])
-            .arg(target)
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
-            .status()
-            .unwrap();
-        assert!(status.success(), "cargo build -p gpu-sim-nvml failed");
-        profile.join("libgpu_sim_nvml.so")
-    })
-}
-
-/// A copy of the library in a folder of its own: an instance with a machine of its own.
-struct Installed(PathBuf);
-
-impl Installed {
-    fn new(machine: &Machine) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("gpu-nvidia-library-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::copy(built(), folder.join("libnvidia-ml.so.1")).unwrap();
-        std::fs::write(folder.join("machine.json"), machine.to_json()).unwrap();
-        Self(folder)
-    }
-
-    fn discover(&self) -> gpu_core::Discovery {
-        // Trees of nothing: what the library says is all there is.
-        let roots = Roots::default().sysfs(self.0.join("sys")).proc(self.0.join("proc"));
-        let library = self.0.join("libnvidia-ml.so.1");
-        gpu_nvidia::discover(&gpu_nvidia::Options::new(roots).library(library))
-    }
-
-    fn backend(&self) -> Box<dyn Backend> {
-        let found = self.discover();
-        found.backend.unwrap_or_else(|| panic!("{}", found.outcome))
-    }
-}
-
-impl Drop for Installed {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+#[path = "common/installed.rs"]
+mod installed;
+use installed::Installed;
 
 const PRESETS: [&str; 8] =
     ["hgx-h100-8", "dgx-a100-8", "b200-8", "l40s-4", "rtx-pro-6000-2", "gh200-1", "gb10-1", "mixed"];
@@ -101,6 +47,7 @@ fn library_and_process_show_the_same_machine() {
             same(&format!("{name}: {}", unit.unit), &unit.reading, expected.reading(unit.unit));
         }
         assert_eq!(processes(&sampled), processes(&expected), "{name}");
+        assert_eq!(read.links, told.links, "{name}");
     }
 }
 
@@ -166,6 +113,14 @@ fn every_code_from_every_call_is_survived() {
         "nvmlDeviceGetComputeInstanceId",
         "nvmlDeviceGetAttributes_v2",
         "nvmlDeviceGetGpuInstanceById",
+        "nvmlDeviceGetGpuInstanceProfileInfoV",
+        "nvmlDeviceGetGpuInstances",
+        "nvmlGpuInstanceGetInfo",
+        "nvmlDeviceGetNvLinkState",
+        "nvmlDeviceGetNvLinkRemoteDeviceType",
+        "nvmlDeviceGetNvLinkRemotePciInfo_v2",
+        "nvmlDeviceGetTopologyCommonAncestor",
+        "nvmlDeviceGetHandleByPciBusId_v2",
         "nvmlDeviceGetComputeRunningProcesses_v3",
         "nvmlDeviceGetProcessUtilization",
         "*",
@@ -213,4 +168,43 @@ fn driver_and_library_that_do_not_fit_are_named() {
     machine.nvidia_driver.as_mut().unwrap().library_version = Some("575.57.08".to_owned());
     let outcome = Installed::new(&machine).discover().outcome;
     assert!(matches!(outcome, Outcome::Mismatch { .. }), "{outcome}");
+}
+
+/// Strings that run to the end of their buffer have no end: what they would have told is absent,
+/// and the GPUs are listed by their slots.
+#[test]
+fn strings_without_end_are_noticed() {
+    let mut machine = Machine::preset("mixed").unwrap();
+    machine.faults.push(Fault::UnterminatedStrings);
+    let installed = Installed::new(&machine);
+    let inventory = installed.backend().inventory().unwrap();
+    assert_eq!(inventory.devices.len(), 2);
+    for device in &inventory.devices {
+        assert!(device.id.to_string().starts_with("nvidia:pci:"), "{}", device.id);
+        assert!(device.vendor_name.value().is_none() && device.serial.value().is_none());
+        assert!(device.memory_total.value().is_some());
+    }
+}
+
+/// A library of before 510 has the second version of the process lists only.
+#[test]
+fn older_process_lists_are_read() {
+    let mut machine = Machine::preset("hgx-h100-8").unwrap();
+    let told = processes(&Installed::new(&machine).backend().sample().unwrap());
+    assert_eq!(told.len(), 32);
+    for list in ["Compute", "Graphics", "MPSCompute"] {
+        let function = format!("nvmlDeviceGet{list}RunningProcesses_v3");
+        machine.faults.push(Fault::ReturnCode { function, code: 13, gpu: None });
+    }
+    assert_eq!(processes(&Installed::new(&machine).backend().sample().unwrap()), told);
+}
+
+/// Lists that are longer when they are filled than when they were counted.
+#[test]
+fn lists_that_grow_are_read_whole() {
+    let mut machine = Machine::preset("hgx-h100-8").unwrap();
+    machine.faults.push(Fault::GrowingLists);
+    let sample = Installed::new(&machine).backend().sample().unwrap();
+    assert!(sample.problems.is_empty(), "{:?}", sample.problems);
+    assert_eq!(processes(&sample).len(), 32);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gpu_core::{
-    Absence, Backend, Capabilities, Clock, Device, DeviceNumber, Discovery, Error, ErrorKind, Host,
+    Absence, Backend, BootTime, Capabilities, Clock, Device, DeviceNumber, Discovery, Error, ErrorKind, Host,
     Inventory, LookedFor, Measured, Outcome, Partition, Permille, PidView, Problem, ProcessKey, ProcessKinds,
     ProcessName, ProcessReading, Query, Sample, Source, Sweep, SweepRequest, Sweeper, SweptProcess, UnitId,
     Units, Vendor,
@@ -13,8 +13,9 @@ use crate::gpu::Gpu;
 use crate::inventory;
 use crate::machine::Machine;
 use crate::reading;
+use crate::scene::{Scene, UseState};
 use crate::workload::{Part, UseKind, Workload};
-use crate::world::{UseState, World};
+use crate::world::World;
 
 /// Reads one vendor's GPUs of a simulated world, in process. Every value says
 /// [`Source::Simulated`].
@@ -32,10 +33,10 @@ impl SimBackend {
     }
 
     /// Every GPU of the vendor as the inventory would list it, lost ones too, with its position.
-    fn listed(&self) -> Vec<(usize, &Gpu, Device)> {
-        let machine = self.world.machine();
-        let inventory = inventory::inventory(&self.world, self.vendor);
-        self.world
+    fn listed<'a>(&self, scene: &'a Scene) -> Vec<(usize, &'a Gpu, Device)> {
+        let machine = scene.machine();
+        let inventory = inventory::inventory(scene, self.vendor);
+        scene
             .gpus_of(self.vendor)
             .map(|(position, gpu)| {
                 let id = inventory::device_id(machine, gpu);
@@ -53,7 +54,7 @@ impl Backend for SimBackend {
     }
 
     fn inventory(&self) -> Result<Inventory, Error> {
-        Ok(inventory::inventory(&self.world, self.vendor))
+        Ok(inventory::inventory(&self.world.scene(), self.vendor))
     }
 
     fn capabilities(&self, unit: UnitId) -> Result<Capabilities, Error> {
@@ -64,7 +65,8 @@ impl Backend for SimBackend {
     }
 
     fn sample_into(&self, query: &Query<'_>, sample: &mut Sample) -> Result<(), Error> {
-        let listed = self.listed();
+        let scene = self.world.scene();
+        let listed = self.listed(&scene);
         if let Units::Only(units) = query.units {
             let known = |unit: &UnitId| {
                 let here = |device: &Device| {
@@ -77,7 +79,7 @@ impl Backend for SimBackend {
             }
         }
         for (position, gpu, device) in &listed {
-            self.sample_gpu(*position, gpu, device, query, sample);
+            self.sample_gpu(&scene, *position, gpu, device, query, sample);
         }
         Ok(())
     }
@@ -86,15 +88,16 @@ impl Backend for SimBackend {
 impl SimBackend {
     fn sample_gpu(
         &self,
+        scene: &Scene,
         position: usize,
         gpu: &Gpu,
         device: &Device,
         query: &Query<'_>,
         sample: &mut Sample,
     ) {
-        let now = self.world.clock().boot_now();
-        let state = self.world.gpu(position);
-        let uses = self.world.uses(position);
+        let now = scene.now();
+        let state = scene.gpu(position);
+        let uses = scene.uses(position);
         if state.lost {
             let error = Error::new(ErrorKind::DeviceLost, device.id.to_string(), "the simulated GPU is lost");
             sample.problems.push(Problem::new(self.vendor, &error));
@@ -109,18 +112,17 @@ impl SimBackend {
             sample.push(part.id, reading::partition(gpu, &state, total, &inside, now, query.metrics));
         }
         if query.processes && !state.lost && !gpu.asleep {
-            let readings = uses.iter().map(|of| self.process(device, gpu, of));
+            let readings = uses.iter().map(|of| self.process(device, gpu, of, now));
             sample.processes.extend(readings.filter(|process| covers(query, process.unit)));
         }
     }
 
-    fn process(&self, device: &Device, gpu: &Gpu, of: &UseState) -> ProcessReading {
+    fn process(&self, device: &Device, gpu: &Gpu, of: &UseState, now: BootTime) -> ProcessReading {
         const NOT_TOLD: Absence = Absence::NotSupported { why: "the simulated driver does not tell" };
         let unit = match inventory::partition_id(device.id, gpu, of.part) {
             Some(partition) => partition.into(),
             None => UnitId::Device(device.id),
         };
-        let now = self.world.clock().boot_now();
         let mut reading = ProcessReading::new(unit, of.pid, PidView::Host, NOT_TOLD);
         reading.kinds = match of.kind {
             UseKind::Compute => ProcessKinds::COMPUTE,
@@ -169,28 +171,29 @@ impl SimSweeper {
     pub const fn new(world: World) -> Self {
         Self { world }
     }
+}
 
-    fn swept(&self, workload: &Workload) -> SweptProcess {
-        let boot = self.world.machine().boot_id;
-        let key = ProcessKey { boot, pid: workload.pid, start: workload.starts };
-        SweptProcess::new(key, ProcessName::new(workload.name.as_bytes()))
-    }
+fn swept(machine: &Machine, workload: &Workload) -> SweptProcess {
+    let boot = machine.boot_id;
+    let key = ProcessKey { boot, pid: workload.pid, start: workload.starts };
+    SweptProcess::new(key, ProcessName::new(workload.name.as_bytes()))
+}
 
-    /// The device files that a process holds open: the render nodes of what it uses.
-    fn holds(&self, workload: &Workload) -> Vec<DeviceNumber> {
-        let gpus = &self.world.machine().gpus;
-        workload.uses.iter().filter_map(|of| Some(gpus[of.gpu].drm.as_ref()?.render_number())).collect()
-    }
+/// The device files that a process holds open: the render nodes of what it uses.
+fn holds(machine: &Machine, workload: &Workload) -> Vec<DeviceNumber> {
+    let gpus = &machine.gpus;
+    workload.uses.iter().filter_map(|of| Some(gpus[of.gpu].drm.as_ref()?.render_number())).collect()
 }
 
 impl Sweeper for SimSweeper {
     fn sweep_into(&self, request: &SweepRequest<'_>, sweep: &mut Sweep) -> Result<(), Error> {
         sweep.clear();
-        for workload in self.world.running() {
-            let mut holds = self.holds(workload);
+        let scene = self.world.scene();
+        for workload in scene.running() {
+            let mut holds = holds(scene.machine(), workload);
             holds.retain(|number| request.holders_of.contains(number));
             if !holds.is_empty() || request.pids.contains(&workload.pid) {
-                let mut process = self.swept(workload);
+                let mut process = swept(scene.machine(), workload);
                 holds.sort_unstable();
                 holds.dedup();
                 process.holds = holds;

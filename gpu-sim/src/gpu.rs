@@ -280,6 +280,9 @@ pub struct ComputeInstanceSpec {
     pub id: u32,
     /// Compute slices.
     pub slices: u32,
+    /// First of its slices within the GPU instance.
+    #[serde(default)]
+    pub start: u32,
     /// UUID of the MIG device, without `MIG-`.
     pub uuid: Uuid,
 }

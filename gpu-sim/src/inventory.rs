@@ -12,8 +12,8 @@ use crate::gpu::{
     AmdSpec, ComputeInstanceSpec, Gpu, GpuInstanceSpec, IntelSpec, MigProfile, MigSpec, Silicon,
 };
 use crate::machine::{DrmNumbers, LinkKindSpec, Machine};
+use crate::scene::Scene;
 use crate::workload::Part;
-use crate::world::World;
 
 /// Why a simulated fact is missing.
 const NOT_SIMULATED: &str = "the simulated machine does not have it";
@@ -57,21 +57,21 @@ pub(crate) fn partition_id(device: DeviceId, gpu: &Gpu, part: Part) -> Option<Pa
 }
 
 /// The inventory of one vendor's GPUs. A lost GPU is not in it.
-pub(crate) fn inventory(world: &World, vendor: Vendor) -> Inventory {
-    let machine = world.machine();
+pub(crate) fn inventory(scene: &Scene, vendor: Vendor) -> Inventory {
+    let machine = scene.machine();
     let mut inventory = Inventory::new();
-    if !world.has_driver(vendor) {
+    if !scene.has_driver(vendor) {
         return inventory;
     }
     inventory.drivers.push(driver(machine, vendor));
-    for (index, (position, gpu)) in (0..).zip(world.gpus_of(vendor)) {
-        if !world.gpu(position).lost {
+    for (index, (position, gpu)) in (0..).zip(scene.gpus_of(vendor)) {
+        if !scene.gpu(position).lost {
             let mut device = device(machine, gpu);
             device.index = index;
             inventory.devices.push(device);
         }
     }
-    inventory.links = links(world, vendor);
+    inventory.links = links(scene, vendor);
     inventory
 }
 
@@ -343,9 +343,9 @@ fn tiles_and_functions(machine: &Machine, device: DeviceId, intel: &IntelSpec) -
 }
 
 /// Links of the description, NVSwitch links between all that have them, and PCIe between all.
-fn links(world: &World, vendor: Vendor) -> Vec<Link> {
-    let machine = world.machine();
-    let here: Vec<(usize, &Gpu)> = world.gpus_of(vendor).filter(|(i, _)| !world.gpu(*i).lost).collect();
+fn links(scene: &Scene, vendor: Vendor) -> Vec<Link> {
+    let machine = scene.machine();
+    let here: Vec<(usize, &Gpu)> = scene.gpus_of(vendor).filter(|(i, _)| !scene.gpu(*i).lost).collect();
     let listed = |position: usize| here.iter().any(|(i, _)| *i == position);
     let mut links: Vec<Link> = machine
         .links

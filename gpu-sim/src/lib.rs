@@ -34,9 +34,11 @@ mod fault;
 mod gpu;
 mod inventory;
 mod machine;
+mod mig;
 pub mod mig_tables;
 mod presets;
 mod reading;
+mod scene;
 mod tree;
 mod workload;
 mod world;
@@ -51,6 +53,8 @@ pub use gpu::{
     TileSpec, VfSpec, XcpSpec,
 };
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};
+pub use mig::{COMPUTE_SLICES, MigRefusal};
+pub use scene::{GpuState, Scene, UseState};
 pub use tree::Tree;
 pub use workload::{Curve, Part, Use, UseKind, Workload};
-pub use world::{GpuState, UseState, World};
+pub use world::World;

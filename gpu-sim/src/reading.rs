@@ -6,7 +6,7 @@ use gpu_core::{
 
 use crate::gpu::{Gpu, Silicon};
 use crate::inventory::tells_memory;
-use crate::world::{GpuState, UseState};
+use crate::scene::{GpuState, UseState};
 
 /// What a whole GPU shows. Every metric that the description does not have is absent.
 pub(crate) fn device(gpu: &Gpu, state: &GpuState, now: BootTime, wanted: MetricSet) -> Reading {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use gpu_core::PciAddress;
 
 use crate::gpu::{Gpu, Silicon};
+use crate::scene::Scene;
 use crate::world::World;
 use write::{file, link};
 
@@ -58,19 +59,20 @@ impl World {
         let (sys, proc) = (tree.sysfs(), tree.proc());
         std::fs::create_dir_all(sys.join("bus/pci/devices"))?;
         std::fs::create_dir_all(sys.join("class/drm"))?;
-        file(&proc, "sys/kernel/random/boot_id", &format!("{}\n", self.machine().boot_id))?;
-        for (position, gpu) in self.machine().gpus.iter().enumerate() {
-            if !self.gpu(position).lost {
+        let scene = self.scene();
+        file(&proc, "sys/kernel/random/boot_id", &format!("{}\n", scene.machine().boot_id))?;
+        for (position, gpu) in scene.machine().gpus.iter().enumerate() {
+            if !scene.gpu(position).lost {
                 pci(&sys, gpu)?;
                 match gpu.silicon {
-                    Silicon::Amd(_) => amd::gpu(self, &sys, position, gpu)?,
-                    Silicon::Intel(_) => intel::gpu(self, &sys, position, gpu)?,
+                    Silicon::Amd(_) => amd::gpu(&scene, &sys, position, gpu)?,
+                    Silicon::Intel(_) => intel::gpu(&scene, &sys, position, gpu)?,
                     Silicon::Nvidia(_) => {}
                 }
             }
         }
-        amd::compute_driver(self, &sys)?;
-        processes(self, &proc)?;
+        amd::compute_driver(&scene, &sys)?;
+        processes(&scene, &proc)?;
         Ok(tree)
     }
 }
@@ -128,8 +130,8 @@ fn drm_nodes(sys: &Path, device: &Path, drm: &crate::machine::DrmNumbers) -> io:
 }
 
 /// `/proc/<pid>`: stat, and a descriptor for each GPU in use, as the text of its link.
-fn processes(world: &World, proc: &Path) -> io::Result<()> {
-    for workload in world.running() {
+fn processes(scene: &Scene, proc: &Path) -> io::Result<()> {
+    for workload in scene.running() {
         let path = proc.join(workload.pid.to_string());
         let ticks = workload.starts.0 / 10_000_000;
         let zeros = "0 ".repeat(15);
@@ -139,7 +141,7 @@ fn processes(world: &World, proc: &Path) -> io::Result<()> {
         file(&path, "cgroup", &format!("0::{}\n", workload.cgroup))?;
         std::fs::create_dir_all(path.join("fd"))?;
         for (fd, of) in workload.uses.iter().enumerate() {
-            if let Some(drm) = &world.machine().gpus[of.gpu].drm {
+            if let Some(drm) = &scene.machine().gpus[of.gpu].drm {
                 let descriptor = path.join("fd").join((fd + 3).to_string());
                 link(Path::new(&format!("/dev/dri/renderD{}", drm.render)), &descriptor)?;
             }

@@ -1,7 +1,7 @@
 //! Every preset, in process, against the conformance suite of gpu-core.
 
 use gpu_core::{Backend, Nanoseconds, Vendor, conformance};
-use gpu_sim::{Curve, Machine, SimBackend, World};
+use gpu_sim::{Curve, Fault, Machine, SimBackend, World};
 
 const VENDORS: [Vendor; 3] = [Vendor::NVIDIA, Vendor::AMD, Vendor::INTEL];
 
@@ -9,7 +9,7 @@ const VENDORS: [Vendor; 3] = [Vendor::NVIDIA, Vendor::AMD, Vendor::INTEL];
 fn every_preset_conforms() {
     for name in Machine::presets() {
         let world = World::new(Machine::preset(name).unwrap());
-        for vendor in VENDORS.into_iter().filter(|vendor| world.gpus_of(*vendor).count() > 0) {
+        for vendor in VENDORS.into_iter().filter(|vendor| world.scene().gpus_of(*vendor).count() > 0) {
             let backend = SimBackend::new(world.clone(), vendor);
             conformance::run(&backend);
             let boxed: Box<dyn Backend> = Box::new(backend);
@@ -108,4 +108,19 @@ fn profile_names_follow_from_memory() {
             assert_eq!(profile.name.split('+').next(), Some(expected.as_str()), "{board}");
         }
     }
+}
+
+/// The energy counter of a GPU whose driver was loaded anew starts at 0, and the others go on.
+#[test]
+fn a_counter_that_is_reset_counts_from_there() {
+    let mut machine = Machine::preset("l40s-4").unwrap();
+    let reset = machine.started_at.plus(Nanoseconds::from_secs(10));
+    machine.faults.push(Fault::CounterReset { gpu: 1, at: reset });
+    let world = World::new(machine);
+    let before = [0, 1].map(|gpu| world.gpu(gpu).energy);
+    world.clock().advance(Nanoseconds::from_secs(15));
+    let after = [0, 1].map(|gpu| world.gpu(gpu).energy);
+    assert!(after[0] > before[0] && after[1] < before[1], "{before:?} {after:?}");
+    // Five seconds at the power of now, which has not changed in between.
+    assert_eq!(after[1].get(), world.gpu(1).power.get() * 5);
 }

@@ -18,6 +18,7 @@ impl Code {
     pub const DRIVER_NOT_LOADED: Self = Self(9);
     pub const TIMEOUT: Self = Self(10);
     pub const GPU_IS_LOST: Self = Self(15);
+    pub const IN_USE: Self = Self(19);
     pub const LIB_RM_VERSION_MISMATCH: Self = Self(18);
     pub const ARGUMENT_VERSION_MISMATCH: Self = Self(25);
     pub const UNKNOWN: Self = Self(999);

@@ -36,6 +36,22 @@ macro_rules! nvml {
     };
 }
 
+/// Declares exported functions that change the machine: as `nvml!`, with
+/// [`change`](crate::gate::change).
+macro_rules! nvml_change {
+    ($($(#[$doc:meta])* fn $name:ident($first:ident: $of:ty $(, $arg:ident: $ty:ty)* $(,)?)
+        |$state:ident| $body:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[unsafe(no_mangle)]
+            pub extern "C" fn $name($first: $of $(, $arg: $ty)*) -> $crate::abi::Code {
+                let gpu = $crate::gate::Named::position(&$first);
+                $crate::gate::change(stringify!($name), gpu, |$state: &mut $crate::state::State| $body)
+            }
+        )*
+    };
+}
+
 /// Functions whose answer is that there is no such thing on these boards.
 macro_rules! unsupported {
     ($($name:ident;)*) => {
@@ -49,4 +65,4 @@ macro_rules! unsupported {
     };
 }
 
-pub(crate) use {nvml, unsupported};
+pub(crate) use {nvml, nvml_change, unsupported};

@@ -6,20 +6,24 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use gpu_core::Nanoseconds;
+use gpu_sim::Machine;
 
 use crate::abi::Code;
 use crate::handle::{ComputeInstance, Device, GpuInstance};
-use crate::load::{self, Watched};
+use crate::load::{self, Control, Watched};
 use crate::state::State;
 
 /// What there is in the process.
 struct Library {
     clients: u32,
     state: Option<State>,
-    watched: Option<Watched>,
+    /// `control.json`.
+    control: Option<Watched>,
+    /// `state.json`.
+    kept: Option<Watched>,
 }
 
-static LIBRARY: RwLock<Library> = RwLock::new(Library { clients: 0, state: None, watched: None });
+static LIBRARY: RwLock<Library> = RwLock::new(Library { clients: 0, state: None, control: None, kept: None });
 
 fn read() -> RwLockReadGuard<'static, Library> {
     LIBRARY.read().unwrap_or_else(PoisonError::into_inner)
@@ -69,14 +73,38 @@ pub fn call(
         if library.clients == 0 {
             return Err(Code::UNINITIALIZED);
         }
-        if library.watched.is_some() {
+        if library.control.is_some() || library.kept.is_some() {
             drop(library);
-            write().look_at_control();
+            write().look_at_files();
             library = read();
         }
         let state = library.state.as_ref().ok_or(Code::UNINITIALIZED)?;
         faults(state, function, gpu)?;
         body(state)
+    })
+}
+
+/// One call of a client that changes the machine.
+pub fn change(
+    function: &'static str,
+    gpu: Option<usize>,
+    body: impl FnOnce(&mut State) -> Result<(), Code>,
+) -> Code {
+    guard(|| {
+        let mut library = write();
+        if library.clients == 0 {
+            return Err(Code::UNINITIALIZED);
+        }
+        let _turn = library.kept.as_ref().and_then(Watched::lock);
+        library.look_at_files();
+        let Library { state, kept, .. } = &mut *library;
+        let state = state.as_mut().ok_or(Code::UNINITIALIZED)?;
+        faults(state, function, gpu)?;
+        body(state)?;
+        if let Some(kept) = kept {
+            kept.replace(&state.described().to_json());
+        }
+        Ok(())
     })
 }
 
@@ -128,11 +156,12 @@ pub fn init(function: &'static str) -> Code {
     guard(|| {
         let mut library = write();
         if library.clients == 0 {
-            library.watched = Watched::beside_library();
-            if library.state.is_none() || library.watched.is_some() {
+            library.control = Watched::beside_library("control.json");
+            library.kept = Watched::beside_library("state.json");
+            if library.state.is_none() || library.control.is_some() || library.kept.is_some() {
                 library.state = Some(State::new(load::machine()));
             }
-            library.look_at_control();
+            library.look_at_files();
         }
         let state = library.state.as_ref().ok_or(Code::UNKNOWN)?;
         faults(state, function, None)?;
@@ -169,10 +198,14 @@ pub fn control(change: impl FnOnce(&mut State) -> Result<(), Code>) -> Code {
 }
 
 impl Library {
-    fn look_at_control(&mut self) {
-        let Some(control) = self.watched.as_mut().and_then(Watched::changed) else { return };
-        if let Some(state) = &mut self.state {
-            *state = state.with(control.faults, control.uptime_ns);
+    fn look_at_files(&mut self) {
+        let Some(state) = &mut self.state else { return };
+        if let Some(machine) = self.kept.as_mut().and_then(Watched::changed::<Machine>) {
+            *state = state.with(Some(machine), state.added(), None);
+        }
+        if let Some(control) = self.control.as_mut().and_then(Watched::changed::<Control>) {
+            let machine = control.machine();
+            *state = state.with(machine, control.faults, control.uptime_ns);
         }
     }
 }

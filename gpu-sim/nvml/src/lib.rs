@@ -17,7 +17,13 @@
 //! `gpu_sim_advance`, `gpu_sim_latency`. From code that cannot: a file `control.json` beside the
 //! library, `{"uptime_ns": 7200000000000, "faults": [{"latency": {"function": "*", "time": 5000}}]}`.
 //! It must exist when NVML is initialised; from then on each call looks whether it changed
-//! (replace it by renaming another over it). Its faults come beside those of the description.
+//! (replace it by renaming another over it). Its faults come beside those of the description; a
+//! `"machine"` in it (a preset, or a description beside the library) takes the place of the first.
+//!
+//! # Keeping what was changed
+//! MIG changes stay in the process that made them, unless there is a file `state.json` beside the
+//! library (empty at first): then they are kept in it, and every process that loads this copy of
+//! the library sees them, as clients of one driver do.
 //!
 //! # Layout
 //! `abi` has NVML's types and codes, `out` the only places that write through a caller's

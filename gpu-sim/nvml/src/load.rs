@@ -1,11 +1,14 @@
 //! Where the machine comes from, and the files by which a test drives it.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use gpu_sim::{Fault, Machine};
+use rustix::fs::{FlockOperation, flock};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// What `control.json` may say.
 #[derive(Deserialize, Default)]
@@ -15,38 +18,65 @@ pub struct Control {
     pub uptime_ns: Option<u64>,
     /// Faults beside those of the description.
     pub faults: Vec<Fault>,
+    /// The machine is another one by now: name of a preset, or path of a description (from the
+    /// library's folder, if it is no absolute one).
+    pub machine: Option<String>,
 }
 
-/// A control file, and what it was when it was read last.
+/// A file that others write, and what it was when it was read last.
 #[derive(Debug)]
 pub struct Watched {
     path: PathBuf,
-    seen: Option<(SystemTime, u64)>,
+    seen: Option<(SystemTime, u64, u64)>,
 }
 
 impl Watched {
-    /// The control file beside the library, if there is one.
-    pub fn beside_library() -> Option<Self> {
-        let path = folder()?.join("control.json");
+    /// The file of that name beside the library, if there is one.
+    pub fn beside_library(name: &str) -> Option<Self> {
+        let path = folder()?.join(name);
         path.is_file().then_some(Self { path, seen: None })
     }
 
-    /// What it says, when it changed since it was read last.
-    pub fn changed(&mut self) -> Option<Control> {
+    /// What it is now. Files are replaced by renaming, so that another one has another number.
+    fn now(&self) -> Option<(SystemTime, u64, u64)> {
+        use std::os::unix::fs::MetadataExt;
         let now = fs::metadata(&self.path).ok()?;
-        let seen = (now.modified().ok()?, now.len());
-        if self.seen == Some(seen) {
+        Some((now.modified().ok()?, now.len(), now.ino()))
+    }
+
+    /// What it says, when it changed since it was read or written last.
+    pub fn changed<T: DeserializeOwned>(&mut self) -> Option<T> {
+        let now = self.now()?;
+        if self.seen == Some(now) {
             return None;
         }
-        self.seen = Some(seen);
-        let text = fs::read_to_string(&self.path).ok()?;
+        self.seen = Some(now);
+        let text = fs::read_to_string(&self.path).ok().filter(|text| !text.is_empty())?;
         match serde_json::from_str(&text) {
-            Ok(control) => Some(control),
+            Ok(told) => Some(told),
             Err(error) => {
                 eprintln!("simulated NVML: {}: {error}", self.path.display());
                 None
             }
         }
+    }
+
+    /// Replaces what it says.
+    pub fn replace(&mut self, text: &str) {
+        let next = self.path.with_extension(format!("{}.next", std::process::id()));
+        let written = fs::write(&next, text).and_then(|()| fs::rename(&next, &self.path));
+        if let Err(error) = written {
+            eprintln!("simulated NVML: {}: {error}", self.path.display());
+        }
+        self.seen = self.now();
+    }
+
+    /// Keeps other processes' changes away until the answer is dropped.
+    pub fn lock(&self) -> Option<OwnedFd> {
+        let path = self.path.with_extension("lock");
+        let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).ok()?;
+        flock(&file, FlockOperation::LockExclusive).ok()?;
+        Some(file.into())
     }
 }
 
@@ -59,6 +89,15 @@ pub fn machine() -> Machine {
         None => std::env::var("GPU_SIM_MACHINE").unwrap_or_else(|_| "empty".to_owned()),
     };
     named(&name).unwrap_or_else(empty)
+}
+
+impl Control {
+    /// The machine that it names, if it names one that can be read.
+    pub fn machine(&self) -> Option<Machine> {
+        let name = self.machine.as_deref()?;
+        let here = folder().map(|folder| folder.join(name)).filter(|path| path.is_file());
+        named(&here.map_or_else(|| name.to_owned(), |path| path.to_string_lossy().into_owned()))
+    }
 }
 
 /// The machine of a preset's name or of a description's path.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gpu_core::{BootTime, Clock, Nanoseconds, Vendor};
 use gpu_sim::{
-    ComputeInstanceSpec, Fault, Gpu, GpuInstanceSpec, GpuState, Machine, MigProfile, MigSpec, NvidiaDriver,
-    NvidiaSpec, Silicon, UseState, World,
+    ComputeInstanceSpec, Fault, Gpu, GpuInstanceSpec, GpuState, Machine, MigProfile, MigRefusal, MigSpec,
+    NvidiaDriver, NvidiaSpec, Scene, Silicon, UseState, World,
 };
 
 use crate::abi::Code;
@@ -17,10 +17,10 @@ use crate::handle::{Device, Place};
 #[derive(Debug)]
 pub struct State {
     pub world: World,
+    pub scene: Scene,
     described: Machine,
     /// Positions of NVIDIA's GPUs, in NVML's order of indexes.
     pub order: Vec<usize>,
-    at: BootTime,
     shown: Vec<(GpuState, Vec<UseState>)>,
     pub faults: Faults,
     grown: AtomicUsize,
@@ -70,17 +70,17 @@ impl Faults {
 impl State {
     pub fn new(machine: Machine) -> Self {
         let world = World::new(machine.clone());
-        let mut order: Vec<usize> = world.gpus_of(Vendor::NVIDIA).map(|(position, _)| position).collect();
+        let scene = world.scene();
+        let mut order: Vec<usize> = scene.gpus_of(Vendor::NVIDIA).map(|(position, _)| position).collect();
         if machine.faults.contains(&Fault::IndexesPermuted) {
             order.reverse();
         }
         let faults = Faults::of(&machine);
-        let at = world.clock().boot_now();
         let mut state = Self {
             world,
+            scene,
             described: machine,
             order,
-            at,
             shown: Vec::new(),
             faults,
             grown: AtomicUsize::new(0),
@@ -90,9 +90,9 @@ impl State {
     }
 
     fn look(&mut self) {
-        self.at = self.world.clock().boot_now();
-        let gpus = 0..self.world.machine().gpus.len();
-        self.shown = gpus.map(|gpu| (self.world.gpu(gpu), self.world.uses(gpu))).collect();
+        self.scene = self.world.scene();
+        let gpus = 0..self.scene.machine().gpus.len();
+        self.shown = gpus.map(|gpu| (self.scene.gpu(gpu), self.scene.uses(gpu))).collect();
     }
 
     /// Lets time pass.
@@ -101,32 +101,54 @@ impl State {
         self.look();
     }
 
-    /// The same machine at the same or a later time, with these faults beside its own.
-    pub fn with(&self, faults: impl IntoIterator<Item = Fault>, uptime: Option<u64>) -> Self {
-        let mut machine = self.described.clone();
-        let described = self.described.clone();
+    /// Changes MIG, as the driver does.
+    pub fn change_mig<T>(
+        &mut self,
+        change: impl FnOnce(&mut Machine) -> Result<T, MigRefusal>,
+    ) -> Result<T, Code> {
+        let answer = self.world.change_mig(change).map_err(|refusal| Code(refusal.code()))?;
+        self.described.gpus.clone_from(&self.world.machine().gpus);
+        self.look();
+        Ok(answer)
+    }
+
+    /// The description as it is by now.
+    pub fn described(&self) -> &Machine {
+        &self.described
+    }
+
+    /// The same machine, or `machine` in its place, at the same or a later time, with these faults
+    /// beside its own.
+    pub fn with(
+        &self,
+        machine: Option<Machine>,
+        faults: impl IntoIterator<Item = Fault>,
+        uptime: Option<u64>,
+    ) -> Self {
+        let described = machine.unwrap_or_else(|| self.described.clone());
+        let mut machine = described.clone();
         machine.faults.extend(faults);
         let mut next = Self::new(machine);
         next.described = described;
-        let until = BootTime(uptime.unwrap_or(0).max(self.at.0));
-        next.advance(until.since(next.at));
+        let until = BootTime(uptime.unwrap_or(0).max(self.scene.now().0));
+        next.advance(until.since(next.scene.now()));
         next
     }
 
     /// The faults in force that the description does not have.
     pub fn added(&self) -> Vec<Fault> {
-        self.world.machine().faults[self.described.faults.len()..].to_vec()
+        self.scene.machine().faults[self.described.faults.len()..].to_vec()
     }
 
     /// NVIDIA's driver, if it is loaded and drives anything.
     pub fn driver(&self) -> Option<&NvidiaDriver> {
-        let driver = self.world.machine().nvidia_driver.as_ref()?;
-        self.world.has_driver(Vendor::NVIDIA).then_some(driver)
+        let driver = self.scene.machine().nvidia_driver.as_ref()?;
+        self.scene.has_driver(Vendor::NVIDIA).then_some(driver)
     }
 
     /// A GPU that is still there.
     pub fn at(&self, position: usize) -> Result<View<'_>, Code> {
-        let gpu = self.world.machine().gpus.get(position).ok_or(Code::INVALID_ARGUMENT)?;
+        let gpu = self.scene.machine().gpus.get(position).ok_or(Code::INVALID_ARGUMENT)?;
         let Silicon::Nvidia(nvidia) = &gpu.silicon else { return Err(Code::INVALID_ARGUMENT) };
         let (state, uses) = self.shown.get(position).ok_or(Code::INVALID_ARGUMENT)?;
         if state.lost {

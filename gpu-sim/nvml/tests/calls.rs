@@ -180,7 +180,7 @@ fn mig_devices_are_found_under_every_name() {
         }
         found.push(gi);
     }
-    assert_eq!(found, [1, 5, 9]);
+    assert_eq!(found, [1, 5, 13]);
 }
 
 #[test]

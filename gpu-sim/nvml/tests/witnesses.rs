@@ -135,10 +135,11 @@ fn they_show_the_same_machine() {
         let world = World::new(machine);
         let backend = SimBackend::new(world.clone(), Vendor::NVIDIA);
         let inventory = backend.inventory().expect("an inventory");
-        let driver = world.machine().nvidia_driver.as_ref().expect("a driver");
+        let driver = world.machine().nvidia_driver.clone().expect("a driver");
         assert_eq!(seen["driver"], json!(driver.version), "{name}");
         assert_eq!(seen["devices"].as_array().map(Vec::len), Some(inventory.devices.len()), "{name}");
-        let positions: Vec<usize> = world.gpus_of(Vendor::NVIDIA).map(|(position, _)| position).collect();
+        let positions: Vec<usize> =
+            world.scene().gpus_of(Vendor::NVIDIA).map(|(position, _)| position).collect();
         for (device, seen) in inventory.devices.iter().zip(seen["devices"].as_array().expect("devices")) {
             let position = positions[device.index as usize];
             check_device(&world, position, device, &backend, seen);

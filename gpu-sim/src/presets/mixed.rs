@@ -22,12 +22,7 @@ pub(super) fn mixed() -> Machine {
         gpus: vec![nvidia::gpu(&nvidia::H100, 0), nvidia::gpu(&nvidia::L40S, 1), cut, sleeping, arc],
         ..base("mixed")
     };
-    nvidia::cut(
-        &mut machine,
-        0,
-        "h100-80",
-        &[(1, "3g.40gb", 4, 3), (5, "2g.20gb", 0, 2), (9, "1g.10gb", 2, 1)],
-    );
+    nvidia::cut(&mut machine, 0, &[("3g.40gb", 4), ("2g.20gb", 0), ("1g.10gb", 2)]);
     machine.bystanders = vec![
         Bystander {
             pci: PciAddress::new(0, 2, 0, 0),
@@ -46,7 +41,7 @@ pub(super) fn mixed() -> Machine {
     ];
     machine.workloads = vec![
         job(9001, "llm-serve", 0, Part::Mig { gi: 1, ci: 0 }, Bytes::gib(31), 350),
-        job(9002, "embed", 0, Part::Mig { gi: 9, ci: 0 }, Bytes::gib(6), 60),
+        job(9002, "embed", 0, Part::Mig { gi: 13, ci: 0 }, Bytes::gib(6), 60),
         job(9003, "worker-a", 1, Part::Whole, Bytes::gib(9), 300),
         job(9004, "worker-b", 1, Part::Whole, Bytes::gib(12), 250),
         job(9005, "worker-c", 1, Part::Whole, Bytes::gib(5), 100),

@@ -3,10 +3,9 @@
 use gpu_core::{Bytes, MemoryKind, NumaNode, PciAddress, PciId, Uuid};
 
 use super::{base, clocks, four_each, job, power, thermal};
-use crate::gpu::{
-    ComputeInstanceSpec, EccSpec, Gpu, GpuInstanceSpec, MemorySpec, MigSpec, NvidiaSpec, PcieSpec, Silicon,
-};
+use crate::gpu::{EccSpec, Gpu, MemorySpec, MigSpec, NvidiaSpec, PcieSpec, Silicon};
 use crate::machine::{DrmNumbers, Machine, NvidiaDriver};
+use crate::mig::MigRefusal;
 use crate::mig_tables;
 use crate::workload::Part;
 
@@ -20,6 +19,8 @@ pub(super) struct Product {
     pub(super) capability: (i32, i32),
     pub(super) watts: u64,
     pub(super) nvlinks: u32,
+    /// Its MIG profiles in the tables; none where it cannot.
+    pub(super) mig: Option<&'static str>,
 }
 
 pub(super) const H100: Product = Product {
@@ -31,6 +32,7 @@ pub(super) const H100: Product = Product {
     capability: (9, 0),
     watts: 700,
     nvlinks: 18,
+    mig: Some("h100-80"),
 };
 const A100: Product = Product {
     name: "NVIDIA A100-SXM4-40GB",
@@ -41,6 +43,7 @@ const A100: Product = Product {
     capability: (8, 0),
     watts: 400,
     nvlinks: 12,
+    mig: Some("a100-40"),
 };
 const B200: Product = Product {
     name: "NVIDIA B200",
@@ -51,6 +54,7 @@ const B200: Product = Product {
     capability: (10, 0),
     watts: 1000,
     nvlinks: 18,
+    mig: None,
 };
 pub(super) const L40S: Product = Product {
     name: "NVIDIA L40S",
@@ -61,6 +65,7 @@ pub(super) const L40S: Product = Product {
     capability: (8, 9),
     watts: 350,
     nvlinks: 0,
+    mig: None,
 };
 const RTX_PRO_6000: Product = Product {
     name: "NVIDIA RTX PRO 6000 Blackwell Server Edition",
@@ -71,6 +76,7 @@ const RTX_PRO_6000: Product = Product {
     capability: (12, 0),
     watts: 600,
     nvlinks: 0,
+    mig: None,
 };
 const GH200: Product = Product {
     name: "NVIDIA GH200 480GB",
@@ -81,6 +87,7 @@ const GH200: Product = Product {
     capability: (9, 0),
     watts: 900,
     nvlinks: 0,
+    mig: None,
 };
 const GB10: Product = Product {
     name: "NVIDIA GB10",
@@ -91,6 +98,7 @@ const GB10: Product = Product {
     capability: (12, 1),
     watts: 140,
     nvlinks: 0,
+    mig: None,
 };
 
 /// Board number `n` of a product, in a slot of its own: the first four of a node near NUMA node 0.
@@ -128,9 +136,15 @@ pub(super) fn gpu(product: &Product, n: u8) -> Gpu {
             compute_capability: product.capability,
             nvswitch_links: product.nvlinks,
             persistence: true,
-            mig: None,
+            mig: product.mig.map(off),
         }),
     }
+}
+
+/// MIG, switched off.
+fn off(board: &str) -> MigSpec {
+    let profiles = mig_tables::profiles(board);
+    MigSpec { enabled: false, pending: false, profiles, instances: Vec::new() }
 }
 
 /// Made-up UUIDs, the same at every run.
@@ -152,44 +166,32 @@ pub(super) fn hgx_h100() -> Machine {
     Machine { workloads: four_each(8), ..node("hgx-h100-8", &H100, 8) }
 }
 
-/// A compute instance over the whole of a GPU instance.
-fn instance(device: u16, board: u8, id: u32, profile: &str, start: u32, slices: u32) -> GpuInstanceSpec {
-    #[allow(clippy::cast_possible_truncation)] // instance ids of a board are below 15
-    let uuid = uuid(device, board, id as u8);
-    let compute_instances = vec![ComputeInstanceSpec { id: 0, slices, uuid }];
-    GpuInstanceSpec { id, profile: profile.to_owned(), start, compute_instances }
-}
-
-/// Cuts board `n` of a machine.
-pub(super) fn cut(machine: &mut Machine, n: usize, board: &str, layout: &[(u32, &str, u32, u32)]) {
-    let device = machine.gpus[n].pci_id.device;
-    #[allow(clippy::cast_possible_truncation)] // a handful of boards
-    let number = n as u8;
-    let instances = layout
-        .iter()
-        .map(|(id, profile, start, slices)| instance(device, number, *id, profile, *start, *slices))
-        .collect();
-    if let Silicon::Nvidia(nvidia) = &mut machine.gpus[n].silicon {
-        nvidia.mig =
-            Some(MigSpec { enabled: true, pending: true, profiles: mig_tables::profiles(board), instances });
+/// Cuts board `n` of a machine: profile and first slot of each instance, with one compute instance
+/// over the whole of it.
+pub(super) fn cut(machine: &mut Machine, n: usize, layout: &[(&str, u32)]) {
+    // As an administrator does, before anything runs on the board.
+    let mode = machine.set_mig_mode(n, true);
+    debug_assert_eq!(mode, Ok(true));
+    for (name, start) in layout {
+        let made = make(machine, n, name, *start);
+        debug_assert!(made.is_ok(), "{name} at {start}: {made:?}");
     }
 }
 
-/// Two boards are cut; instance ids are those that real boards showed (go-nvml issue 146 and a
-/// published `mig -lgi`).
+fn make(machine: &mut Machine, n: usize, name: &str, start: u32) -> Result<u32, MigRefusal> {
+    let Silicon::Nvidia(nvidia) = &machine.gpus[n].silicon else { return Err(MigRefusal::NotSupported) };
+    let mut offered = nvidia.mig.iter().flat_map(|mig| &mig.profiles);
+    let profile = offered.find(|profile| profile.name == name).ok_or(MigRefusal::InvalidArgument)?;
+    let (id, slices) = (profile.id, profile.slices);
+    let instance = machine.create_gpu_instance(n, id, Some(start))?;
+    machine.create_compute_instance(n, instance, slices, None)
+}
+
+/// Two boards are cut.
 pub(super) fn dgx_a100() -> Machine {
     let mut machine = node("dgx-a100-8", &A100, 8);
-    cut(&mut machine, 0, "a100-40", &[(2, "3g.20gb", 4, 3), (3, "2g.10gb", 0, 2), (9, "1g.5gb", 2, 1)]);
-    let seven = [
-        (7, "1g.5gb", 0, 1),
-        (8, "1g.5gb", 1, 1),
-        (9, "1g.5gb", 2, 1),
-        (10, "1g.5gb", 3, 1),
-        (11, "1g.5gb", 4, 1),
-        (12, "1g.5gb", 5, 1),
-        (13, "1g.5gb", 6, 1),
-    ];
-    cut(&mut machine, 1, "a100-40", &seven);
+    cut(&mut machine, 0, &[("3g.20gb", 4), ("2g.10gb", 0), ("1g.5gb", 2)]);
+    cut(&mut machine, 1, &[0, 1, 2, 3, 4, 5, 6].map(|start| ("1g.5gb", start)));
     machine.workloads = vec![
         job(5001, "infer-a", 0, Part::Mig { gi: 2, ci: 0 }, Bytes::gib(12), 400),
         job(5002, "infer-b", 1, Part::Mig { gi: 7, ci: 0 }, Bytes::gib(3), 70),

@@ -11,13 +11,13 @@ use super::write::file;
 use super::{directory, drm_nodes};
 use crate::gpu::{AmdPowerFile, AmdSpec, Gpu, Silicon};
 use crate::machine::LinkKindSpec;
+use crate::scene::Scene;
 use crate::workload::Part;
-use crate::world::World;
 
 /// The attributes of one GPU, its sensors, and the platform devices of its further partitions.
-pub(super) fn gpu(world: &World, sys: &Path, position: usize, gpu: &Gpu) -> io::Result<()> {
+pub(super) fn gpu(scene: &Scene, sys: &Path, position: usize, gpu: &Gpu) -> io::Result<()> {
     let Silicon::Amd(amd) = &gpu.silicon else { return Ok(()) };
-    let (path, state) = (directory(sys, gpu), world.gpu(position));
+    let (path, state) = (directory(sys, gpu), scene.gpu(position));
     let number = |name: &str, n: u64| file(&path, name, &format!("{n}\n"));
     file(&path, "product_name", &format!("{}\n", gpu.name))?;
     file(&path, "unique_id", &format!("{:x}\n", amd.unique_id.unwrap_or(0)))?;
@@ -42,7 +42,7 @@ pub(super) fn gpu(world: &World, sys: &Path, position: usize, gpu: &Gpu) -> io::
         file(&path, "ras/umc_err_count", &format!("ue: {}\nce: {}\n", ecc.uncorrected, ecc.corrected))?;
         file(&path, "ras/gfx_err_count", "ue: 0\nce: 0\n")?;
     }
-    hwmon(world, &path, position, gpu, amd)?;
+    hwmon(scene, &path, position, gpu, amd)?;
     for part in amd.partitions.iter().skip(1) {
         let device = sys.join(format!("devices/platform/amdgpu_xcp_{}", part.drm.card));
         drm_nodes(sys, &device, &part.drm)?;
@@ -50,8 +50,8 @@ pub(super) fn gpu(world: &World, sys: &Path, position: usize, gpu: &Gpu) -> io::
     Ok(())
 }
 
-fn hwmon(world: &World, path: &Path, position: usize, gpu: &Gpu, amd: &AmdSpec) -> io::Result<()> {
-    let (path, state) = (path.join(format!("hwmon/hwmon{}", position + 2)), world.gpu(position));
+fn hwmon(scene: &Scene, path: &Path, position: usize, gpu: &Gpu, amd: &AmdSpec) -> io::Result<()> {
+    let (path, state) = (path.join(format!("hwmon/hwmon{}", position + 2)), scene.gpu(position));
     file(&path, "name", "amdgpu\n")?;
     let number = |name: &str, n: u64| file(&path, name, &format!("{n}\n"));
     let power = if amd.power_on_other_die { 0 } else { state.power.get() };
@@ -88,13 +88,13 @@ fn hwmon(world: &World, path: &Path, position: usize, gpu: &Gpu, amd: &AmdSpec) 
 }
 
 /// The compute driver's topology (processors first, then a node for each partition) and processes.
-pub(super) fn compute_driver(world: &World, sys: &Path) -> io::Result<()> {
-    let gpus: Vec<(usize, &Gpu)> = world.gpus_of(Vendor::AMD).filter(|(i, _)| !world.gpu(*i).lost).collect();
+pub(super) fn compute_driver(scene: &Scene, sys: &Path) -> io::Result<()> {
+    let gpus: Vec<(usize, &Gpu)> = scene.gpus_of(Vendor::AMD).filter(|(i, _)| !scene.gpu(*i).lost).collect();
     if gpus.is_empty() {
         return Ok(());
     }
     let nodes = sys.join("class/kfd/kfd/topology/nodes");
-    let processors = world.machine().numa_nodes.len();
+    let processors = scene.machine().numa_nodes.len();
     for number in 0..processors {
         file(&nodes.join(number.to_string()), "properties", "cpu_cores_count 64\nsimd_count 0\n")?;
     }
@@ -110,14 +110,14 @@ pub(super) fn compute_driver(world: &World, sys: &Path) -> io::Result<()> {
     for (position, gpu) in &gpus {
         let Silicon::Amd(amd) = &gpu.silicon else { continue };
         for index in 0..amd.partitions.len() {
-            node(world, &nodes, *position, gpu, amd, index, &firsts)?;
+            node(scene, &nodes, *position, gpu, amd, index, &firsts)?;
         }
     }
-    processes(world, sys, &gpus)
+    processes(scene, sys, &gpus)
 }
 
 fn node(
-    world: &World,
+    scene: &Scene,
     nodes: &Path,
     position: usize,
     gpu: &Gpu,
@@ -158,7 +158,7 @@ fn node(
         )
     };
     io_link(0, 2, gpu.numa.map_or(0, |node| node.0 as usize), 20)?;
-    for (n, link) in world.machine().links.iter().enumerate() {
+    for (n, link) in scene.machine().links.iter().enumerate() {
         let LinkKindSpec::Xgmi { weight } = link.kind else { continue };
         let other = if link.a == position { link.b } else { link.a };
         if (link.a == position || link.b == position) && firsts.iter().any(|(of, _)| *of == other) {
@@ -169,12 +169,12 @@ fn node(
 }
 
 /// `proc/<pid>/vram_<gpu_id>` for every GPU that the process could use, 0 where it holds nothing.
-fn processes(world: &World, sys: &Path, gpus: &[(usize, &Gpu)]) -> io::Result<()> {
+fn processes(scene: &Scene, sys: &Path, gpus: &[(usize, &Gpu)]) -> io::Result<()> {
     let folder = sys.join("class/kfd/kfd/proc");
     std::fs::create_dir_all(&folder)?;
     for (position, gpu) in gpus {
         let Silicon::Amd(amd) = &gpu.silicon else { continue };
-        for of in world.uses(*position) {
+        for of in scene.uses(*position) {
             let here = match of.part {
                 Part::Xcp { index } => index as usize,
                 _ => 0,

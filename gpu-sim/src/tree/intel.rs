@@ -7,12 +7,12 @@ use std::path::Path;
 use super::directory;
 use super::write::{file, link};
 use crate::gpu::{Gpu, IntelDriver, IntelSpec, Silicon};
-use crate::world::{GpuState, World};
+use crate::scene::{GpuState, Scene};
 
 /// The attributes of one GPU, its tiles, sensors and virtual functions.
-pub(super) fn gpu(world: &World, sys: &Path, position: usize, gpu: &Gpu) -> io::Result<()> {
+pub(super) fn gpu(scene: &Scene, sys: &Path, position: usize, gpu: &Gpu) -> io::Result<()> {
     let Silicon::Intel(intel) = &gpu.silicon else { return Ok(()) };
-    let (path, state) = (directory(sys, gpu), world.gpu(position));
+    let (path, state) = (directory(sys, gpu), scene.gpu(position));
     let card = path.join("drm").join(format!("card{}", gpu.drm.as_ref().map_or(0, |drm| drm.card)));
     if intel.driver == IntelDriver::Xe {
         xe(&path, position, gpu, intel, &state)?;

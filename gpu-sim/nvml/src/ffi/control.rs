@@ -31,7 +31,7 @@ pub extern "C" fn gpu_sim_machine(name: TextIn) -> Code {
 pub extern "C" fn gpu_sim_fault(json: TextIn) -> Code {
     control(|state| {
         let fault: Fault = serde_json::from_str(json.get()?).map_err(|_| Code::INVALID_ARGUMENT)?;
-        *state = state.with(state.added().into_iter().chain([fault]), None);
+        *state = state.with(None, state.added().into_iter().chain([fault]), None);
         Ok(())
     })
 }
@@ -40,7 +40,7 @@ pub extern "C" fn gpu_sim_fault(json: TextIn) -> Code {
 #[unsafe(no_mangle)]
 pub extern "C" fn gpu_sim_clear_faults() -> Code {
     control(|state| {
-        *state = state.with([], None);
+        *state = state.with(None, [], None);
         Ok(())
     })
 }
@@ -60,7 +60,7 @@ pub extern "C" fn gpu_sim_latency(function: TextIn, nanoseconds: u64) -> Code {
     control(|state| {
         let (function, time) = (function.get()?.to_owned(), Nanoseconds(nanoseconds));
         let latency = Fault::Latency { function, time };
-        *state = state.with(state.added().into_iter().chain([latency]), None);
+        *state = state.with(None, state.added().into_iter().chain([latency]), None);
         Ok(())
     })
 }

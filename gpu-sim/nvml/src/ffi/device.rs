@@ -53,7 +53,7 @@ fn address(text: &str) -> Option<(u32, u8, u8)> {
 fn by_address(state: &State, text: &str) -> Result<Device, Code> {
     let wanted = address(text).ok_or(Code::INVALID_ARGUMENT)?;
     let is = |pci: PciAddress| (pci.domain, pci.bus, pci.device) == wanted;
-    let gpus = &state.world.machine().gpus;
+    let gpus = &state.scene.machine().gpus;
     let position = state.order.iter().find(|position| is(gpus[**position].pci)).ok_or(Code::NOT_FOUND)?;
     state.at(*position).map(|view| Device::whole(view.position))
 }
@@ -132,7 +132,7 @@ nvml! {
     };
     fn nvmlDeviceGetHandleBySerial(serial: TextIn, device: Out<Device>) |s| {
         let serial = serial.get()?;
-        let is = |position: &&usize| s.world.machine().gpus[**position].serial.as_deref() == Some(serial);
+        let is = |position: &&usize| s.scene.machine().gpus[**position].serial.as_deref() == Some(serial);
         device.put(Device::whole(s.at(*s.order.iter().find(is).ok_or(Code::NOT_FOUND)?)?.position))
     };
     fn nvmlDeviceGetName(device: Device, text: TextOut, length: c_uint) |s| name(s, device, text, length);

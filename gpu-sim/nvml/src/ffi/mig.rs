@@ -4,7 +4,7 @@ use std::ffi::c_uint;
 
 use gpu_sim::MigProfile;
 
-use super::nvml;
+use super::{nvml, nvml_change};
 use crate::abi::{Attributes, Code, GiProfile, GiProfileV2, GiProfileV3, Placement, version};
 use crate::handle::{Device, GpuInstance};
 use crate::out::{Out, field};
@@ -111,34 +111,6 @@ fn profile_v(state: &State, of: &MigProfile, out: Out<GiProfileV2>) -> Result<()
     Err(Code::ARGUMENT_VERSION_MISMATCH)
 }
 
-fn overlaps(a: Placement, b: Placement) -> bool {
-    a.start < b.start + b.size && b.start < a.start + a.size
-}
-
-/// How many more instances of a profile fit beside those that are there: by memory slots, and
-/// by compute slices.
-fn remaining(view: &View<'_>, profile: &MigProfile) -> Result<c_uint, Code> {
-    let mig = view.mig()?;
-    let (mut taken, mut slices, mut same) = (Vec::new(), 0, 0);
-    for instance in &mig.instances {
-        let (_, of) = view.instance(instance.id)?;
-        taken.push(Placement { start: instance.start, size: of.size });
-        slices += of.slices;
-        same += u32::from(of.id == profile.id);
-    }
-    let most = mig.profiles.iter().map(|profile| profile.slices).max().unwrap_or(0);
-    let mut free = 0;
-    for start in &profile.starts {
-        let place = Placement { start: *start, size: profile.size };
-        if !taken.iter().any(|other| overlaps(place, *other)) {
-            taken.push(place);
-            free += 1;
-        }
-    }
-    let by_compute = most.saturating_sub(slices) / profile.slices.max(1);
-    Ok(free.min(by_compute).min(profile.max_instances.saturating_sub(same)))
-}
-
 fn placements(
     profile: &MigProfile,
     out: Out<Placement>,
@@ -236,7 +208,7 @@ nvml! {
     ) |s| placements(by_id(&privileged(s, device)?, id)?, out, count, true);
     fn nvmlDeviceGetGpuInstanceRemainingCapacity(device: Device, id: c_uint, count: Out<c_uint>) |s| {
         let view = privileged(s, device)?;
-        count.put(remaining(&view, by_id(&view, id)?)?)
+        count.put(view.mig()?.remaining(by_id(&view, id)?))
     };
     /// The caller's array has room for as many as the profile allows at once.
     fn nvmlDeviceGetGpuInstances(
@@ -257,13 +229,38 @@ nvml! {
         view.instance(id)?;
         out.put(GpuInstance::new(view.position, id))
     };
-    /// Changing MIG is not simulated: as for a caller without the right to.
-    fn nvmlDeviceSetMigMode(device: Device, _mode: c_uint, _status: Out<c_uint>) |s| {
-        s.whole(device)?.mig()?;
-        Err(Code::NO_PERMISSION)
+}
+
+/// The position of the GPU whose MIG a caller may change.
+fn changeable(state: &State, device: Device) -> Result<usize, Code> {
+    let view = privileged(state, device)?;
+    view.mig()?;
+    Ok(view.position)
+}
+
+fn create(state: &mut State, device: Device, id: c_uint, start: Option<u32>) -> Result<GpuInstance, Code> {
+    let gpu = changeable(state, device)?;
+    let gi = state.change_mig(|machine| machine.create_gpu_instance(gpu, id, start))?;
+    Ok(GpuInstance::new(gpu, gi))
+}
+
+nvml_change! {
+    /// `status`: `NVML_ERROR_IN_USE` where the change waits for a reset because of who runs there.
+    fn nvmlDeviceSetMigMode(device: Device, mode: c_uint, status: Out<c_uint>) |s| {
+        let gpu = changeable(s, device)?;
+        let on = match mode { 0 => false, 1 => true, _ => return Err(Code::INVALID_ARGUMENT) };
+        let in_force = s.change_mig(|machine| machine.set_mig_mode(gpu, on))?;
+        status.put(if in_force { 0 } else { Code::IN_USE.0 })
     };
-    fn nvmlDeviceCreateGpuInstance(device: Device, _id: c_uint, _out: Out<GpuInstance>) |s| {
-        s.whole(device)?.mig()?;
-        Err(Code::NO_PERMISSION)
+    fn nvmlDeviceCreateGpuInstance(device: Device, id: c_uint, out: Out<GpuInstance>) |s| {
+        out.put(create(s, device, id, None)?)
+    };
+    fn nvmlDeviceCreateGpuInstanceWithPlacement(
+        device: Device, id: c_uint, at: Out<Placement>, out: Out<GpuInstance>,
+    ) |s| {
+        let Placement { start, size } = at.get()?;
+        let view = privileged(s, device)?;
+        if by_id(&view, id)?.size != size { return Err(Code::INVALID_ARGUMENT); }
+        out.put(create(s, device, id, Some(start))?)
     };
 }

@@ -30,7 +30,7 @@ pub(super) fn video(state: &State, view: &View<'_>, pid: Option<u32>) -> (c_uint
     use gpu_core::Clock;
     let now = state.world.clock().boot_now();
     let mut sums = (0, 0);
-    for workload in state.world.running().filter(|w| pid.is_none_or(|pid| w.pid.0 == pid)) {
+    for workload in state.scene.running().filter(|w| pid.is_none_or(|pid| w.pid.0 == pid)) {
         let age = now.since(workload.starts);
         for of in workload.uses.iter().filter(|of| of.gpu == view.position) {
             sums.0 += of.encoder_busy.at(age);

@@ -71,7 +71,7 @@ nvml! {
     };
     fn nvmlSystemGetProcessName(pid: c_uint, text: TextOut, length: c_uint) |s| {
         let pid = pid.wrapping_sub(s.faults.pid_shift);
-        let of = s.world.running().find(|workload| workload.pid.0 == pid).ok_or(Code::NOT_FOUND)?;
+        let of = s.scene.running().find(|workload| workload.pid.0 == pid).ok_or(Code::NOT_FOUND)?;
         text.put(length, s.faults.unterminated, format_args!("{}", of.name))
     };
     fn nvmlUnitGetCount(count: Out<c_uint>) |_s| count.put(0);

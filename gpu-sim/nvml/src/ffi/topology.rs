@@ -31,7 +31,7 @@ fn end(state: &State, view: &View<'_>, link: c_uint) -> Result<End, Code> {
     if link < first {
         return Ok(End::Switch);
     }
-    for of in &state.world.machine().links {
+    for of in &state.scene.machine().links {
         let LinkKindSpec::NvLink { links } = of.kind else { continue };
         let other = match view.position {
             here if here == of.a => of.b,
@@ -49,7 +49,7 @@ fn end(state: &State, view: &View<'_>, link: c_uint) -> Result<End, Code> {
 fn remote(state: &State, view: &View<'_>, link: c_uint) -> Result<PciInfo, Code> {
     let (domain, bus, device) = match end(state, view, link)? {
         End::Gpu(other) => {
-            let pci = state.world.machine().gpus[other].pci;
+            let pci = state.scene.machine().gpus[other].pci;
             (pci.domain, pci.bus, pci.device)
         }
         // NVSwitches of a baseboard, four of them, on buses of their own.
@@ -100,7 +100,7 @@ fn cpu_affinity(state: &State, device: Device, length: c_uint, out: Out<u64>) ->
     if length == 0 {
         return Err(Code::INVALID_ARGUMENT);
     }
-    let near = state.world.machine().numa_nodes.iter().find(|numa| Some(numa.node) == view.gpu.numa);
+    let near = state.scene.machine().numa_nodes.iter().find(|numa| Some(numa.node) == view.gpu.numa);
     processors(near.map_or("", |numa| &numa.cpus), &mut words[..length]);
     words[..length].iter().enumerate().try_for_each(|(position, word)| out.put_at(position, *word))
 }

@@ -1,0 +1,119 @@
+//! How busy each process was, by NVML's estimate.
+//!
+//! `nvmlDeviceGetProcessUtilization` is not a stream of samples: it has one row for each process
+//! that was active, each with a time stamp of its own, in no order, some of them late, and at
+//! times garbage among them. So every process has a cursor of its own.
+
+use gpu_core::{Absence, BootTime, Measured, Permille, Pid, Sample, Source, WallTime};
+
+use crate::error::Code;
+use crate::ffi::Utilization;
+use crate::process::Look;
+
+/// How late a row may come, in NVML's microseconds: rows that are older than the newest by more
+/// are not asked for.
+const LATE: u64 = 5_000_000;
+/// How far in the future a stamp is still believed, in microseconds.
+const AHEAD: u64 = 1_000_000;
+
+/// Fills in how busy the processes from `first` on were. A process without a row since its last
+/// one reads `NotYet`: that it was idle is not said.
+pub(crate) fn add(look: &mut Look<'_>, first: usize, sample: &mut Sample) {
+    let (id, wall) = (look.board.id, look.wall.0 / 1000);
+    if sample.newest_cursor(id) > wall + AHEAD {
+        // The clock was set back: rows of the new time would look as if they had been seen.
+        sample.retain_cursors(id, |_| false);
+    }
+    let since = sample.newest_cursor(id).saturating_sub(LATE);
+    let busy = &mut look.lists.busy;
+    let rows = match look.library.process_utilization(look.board.handle, since, busy) {
+        Ok(count) => &mut busy[..count],
+        // No row since.
+        Err(Code::NOT_FOUND) => return,
+        Err(code) => return refuse(sample, first, code.absence("nvmlDeviceGetProcessUtilization")),
+    };
+    rows.sort_unstable_by_key(|row| row.timeStamp);
+    for row in rows.iter().filter(|row| is_plausible(row, wall)) {
+        let pid = Pid(row.pid);
+        if row.timeStamp <= sample.cursor(id, pid) {
+            continue;
+        }
+        let as_of = boot_time(row.timeStamp, look.wall, look.now);
+        let part =
+            |percent: u32| Ok(Measured::new(Permille::from_percent(u64::from(percent)), as_of, Source::Nvml));
+        let Some(process) = sample.processes[first..].iter_mut().find(|known| known.pid == pid) else {
+            continue;
+        };
+        process.busy = part(row.smUtil);
+        process.memory_busy = part(row.memUtil);
+        process.encoder_busy = part(row.encUtil);
+        process.decoder_busy = part(row.decUtil);
+        sample.set_cursor(id, pid, row.timeStamp);
+    }
+    forget_the_ended(sample, first, id);
+}
+
+/// Processes that are not listed any more have no history to go on with: a number that comes
+/// back is another process.
+fn forget_the_ended(sample: &mut Sample, first: usize, id: gpu_core::DeviceId) {
+    let Sample { processes, cursors, .. } = sample;
+    let listed = |pid: Pid| processes[first..].iter().any(|process| process.pid == pid);
+    cursors.retain(|cursor| cursor.device != id || listed(cursor.pid));
+}
+
+fn refuse(sample: &mut Sample, first: usize, absence: Absence) {
+    for process in &mut sample.processes[first..] {
+        process.busy = Err(absence);
+        process.memory_busy = Err(absence);
+        process.encoder_busy = Err(absence);
+        process.decoder_busy = Err(absence);
+    }
+}
+
+/// NVML gives garbage rows at times.
+fn is_plausible(row: &Utilization, wall: u64) -> bool {
+    let parts = [row.smUtil, row.memUtil, row.encUtil, row.decUtil];
+    parts.into_iter().all(|percent| percent <= 100) && row.timeStamp <= wall + AHEAD
+}
+
+/// When a row was so. Its stamp looks like the time of day; one that is older than a row can be is
+/// of another clock, and the row counts as of now.
+fn boot_time(stamp: u64, wall: WallTime, now: BootTime) -> BootTime {
+    match (wall.0 / 1000).checked_sub(stamp) {
+        Some(age) if age <= LATE => BootTime(now.0.saturating_sub(age * 1000)),
+        _ => now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WALL: WallTime = WallTime(1_700_000_000_000_000_000);
+
+    #[test]
+    fn a_row_is_of_its_own_time() {
+        let now = BootTime(900_000_000_000);
+        let stamp = WALL.0 / 1000;
+        assert_eq!(boot_time(stamp - 2_000_000, WALL, now), BootTime(898_000_000_000));
+        assert_eq!(boot_time(stamp + 10, WALL, now), now);
+        assert_eq!(boot_time(17, WALL, now), now, "of another clock");
+    }
+
+    #[test]
+    fn garbage_is_not_believed() {
+        let row = |sm: u32, stamp: u64| Utilization {
+            pid: 7,
+            timeStamp: stamp,
+            smUtil: sm,
+            memUtil: 0,
+            encUtil: 0,
+            decUtil: 0,
+        };
+        let wall = WALL.0 / 1000;
+        assert!(is_plausible(&row(100, wall), wall));
+        assert!(!is_plausible(&row(101, wall), wall));
+        assert!(!is_plausible(&row(1_651_076_143, wall), wall));
+        assert!(!is_plausible(&row(3, u64::MAX), wall));
+    }
+}
