@@ -91,8 +91,14 @@ fn files_and_process_show_the_same_machine() {
             compare(&format!("{name}: {}", unit.unit), &unit.reading, expected.reading(unit.unit));
         }
         let processes = |sample: &gpu_core::Sample| {
-            let mut rows: Vec<_> =
-                sample.processes.iter().map(|p| (p.pid, p.unit, p.memory.map(|m| m.value))).collect();
+            let mut rows: Vec<_> = sample
+                .processes
+                .iter()
+                .map(|p| {
+                    let counters = (p.queue_copy_time.map(|m| m.value), p.occupied_units.map(|m| m.value));
+                    (p.pid, p.unit, p.memory.map(|m| m.value), counters)
+                })
+                .collect();
             rows.sort_unstable_by_key(|row| (row.0, row.1));
             rows
         };
@@ -103,11 +109,23 @@ fn files_and_process_show_the_same_machine() {
 /// Every value that is read from a file is the one that the machine says; at least these are.
 fn compare(at: &str, read: &Reading, told: &Reading) {
     for (metric, value) in read.iter() {
-        // The file holds whole per cent, and clocks of the link are not simulated per GPU.
-        let rounded = matches!(metric, Metric::Busy | Metric::SystemMemoryUsed);
+        // The files hold whole per cent, and energy in units of 15.26 µJ.
+        let rounded =
+            matches!(metric, Metric::Busy | Metric::Energy | Metric::MemoryBusy | Metric::SystemMemoryUsed);
         if let (Ok(value), false) = (value, rounded) {
             assert_eq!(Ok(value.value), told.get(metric).map(|m| m.value), "{at}: {metric}");
         }
+    }
+    if let (Ok(read), Ok(told)) = (read.energy, told.energy) {
+        assert!(read.value.get().abs_diff(told.value.get()) < 16, "{at}: {read} is not {told}");
+    }
+    if let (Ok(read), Ok(told)) = (read.busy, told.busy) {
+        assert_eq!(read.value.get(), told.value.get() / 10 * 10, "{at}");
+    }
+    // What the machine says of itself and no file of its driver's holds.
+    let silent = [Metric::MemoryFree];
+    for (metric, value) in told.iter().filter(|(metric, _)| !silent.contains(metric)) {
+        assert!(value.is_err() || read.get(metric).is_ok(), "{at}: {metric} is {:?}", read.get(metric));
     }
     if told.temperature.is_ok() {
         if told.power.is_err() {

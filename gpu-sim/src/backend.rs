@@ -9,6 +9,7 @@ use gpu_core::{
     Units, Vendor,
 };
 
+use crate::amd;
 use crate::gpu::Gpu;
 use crate::inventory;
 use crate::machine::Machine;
@@ -112,7 +113,15 @@ impl SimBackend {
             sample.push(part.id, reading::partition(gpu, &state, total, &inside, now, query.metrics));
         }
         if query.processes && !state.lost && !gpu.asleep {
-            let readings = uses.iter().map(|of| self.process(device, gpu, of, now));
+            let told = amd::uses(scene, position);
+            let readings = uses.iter().enumerate().map(|(n, of)| {
+                let mut process = self.process(device, gpu, of, now);
+                if let Some(of) = told.get(n).filter(|of| of.computes) {
+                    process.occupied_units = Ok(Measured::new(of.units, now, Source::Simulated));
+                    process.queue_copy_time = Ok(Measured::new(of.copies, now, Source::Simulated));
+                }
+                process
+            });
             sample.processes.extend(readings.filter(|process| covers(query, process.unit)));
         }
     }
@@ -182,12 +191,13 @@ fn swept(machine: &Machine, workload: &Workload) -> SweptProcess {
 /// The device files that a process holds open: the render nodes of what it uses.
 fn holds(machine: &Machine, workload: &Workload) -> Vec<DeviceNumber> {
     let gpus = &machine.gpus;
-    workload.uses.iter().filter_map(|of| Some(gpus[of.gpu].drm.as_ref()?.render_number())).collect()
+    workload.uses.iter().filter_map(|of| Some(amd::drm(&gpus[of.gpu], of.part)?.render_number())).collect()
 }
 
 impl Sweeper for SimSweeper {
     fn sweep_into(&self, request: &SweepRequest<'_>, sweep: &mut Sweep) -> Result<(), Error> {
         sweep.clear();
+        sweep.pids = PidView::Host;
         let scene = self.world.scene();
         for workload in scene.running() {
             let mut holds = holds(scene.machine(), workload);
@@ -197,6 +207,10 @@ impl Sweeper for SimSweeper {
                 holds.sort_unstable();
                 holds.dedup();
                 process.holds = holds;
+                if request.clients {
+                    let clients = (0..workload.uses.len()).filter_map(|n| amd::client(&scene, workload, n));
+                    process.clients.extend(clients.filter(|of| request.holders_of.contains(&of.node)));
+                }
                 sweep.processes.push(process);
             }
         }

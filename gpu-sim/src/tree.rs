@@ -141,9 +141,12 @@ fn processes(scene: &Scene, proc: &Path) -> io::Result<()> {
         file(&path, "cgroup", &format!("0::{}\n", workload.cgroup))?;
         std::fs::create_dir_all(path.join("fd"))?;
         for (fd, of) in workload.uses.iter().enumerate() {
-            if let Some(drm) = &scene.machine().gpus[of.gpu].drm {
+            if let Some(drm) = crate::amd::drm(&scene.machine().gpus[of.gpu], of.part) {
                 let descriptor = path.join("fd").join((fd + 3).to_string());
                 link(Path::new(&format!("/dev/dri/renderD{}", drm.render)), &descriptor)?;
+            }
+            if let Some(client) = crate::amd::client(scene, workload, fd) {
+                file(&path, &format!("fdinfo/{}", fd + 3), &crate::amd::fdinfo(&client))?;
             }
         }
     }

@@ -5,22 +5,22 @@ use std::fmt::Write;
 use std::io;
 use std::path::Path;
 
-use gpu_core::{Bytes, Vendor};
+use gpu_core::{Hertz, Vendor};
 
 use super::write::file;
 use super::{directory, drm_nodes};
+use crate::amd;
 use crate::gpu::{AmdPowerFile, AmdSpec, Gpu, Silicon};
 use crate::machine::LinkKindSpec;
 use crate::scene::Scene;
-use crate::workload::Part;
 
 /// The attributes of one GPU, its sensors, and the platform devices of its further partitions.
 pub(super) fn gpu(scene: &Scene, sys: &Path, position: usize, gpu: &Gpu) -> io::Result<()> {
-    let Silicon::Amd(amd) = &gpu.silicon else { return Ok(()) };
+    let Silicon::Amd(spec) = &gpu.silicon else { return Ok(()) };
     let (path, state) = (directory(sys, gpu), scene.gpu(position));
     let number = |name: &str, n: u64| file(&path, name, &format!("{n}\n"));
     file(&path, "product_name", &format!("{}\n", gpu.name))?;
-    file(&path, "unique_id", &format!("{:x}\n", amd.unique_id.unwrap_or(0)))?;
+    file(&path, "unique_id", &format!("{:x}\n", spec.unique_id.unwrap_or(0)))?;
     file(&path, "serial_number", &format!("{}\n", gpu.serial.as_deref().unwrap_or("")))?;
     file(&path, "vbios_version", &format!("{}\n", gpu.firmware.as_deref().unwrap_or("")))?;
     number("mem_info_vram_total", gpu.memory.total.get())?;
@@ -29,8 +29,8 @@ pub(super) fn gpu(scene: &Scene, sys: &Path, position: usize, gpu: &Gpu) -> io::
     number("mem_info_gtt_used", 0)?;
     number("gpu_busy_percent", state.busy / 10)?;
     let modes = [
-        ("current_compute_partition", "available_compute_partition", &amd.compute_mode, &amd.compute_modes),
-        ("current_memory_partition", "available_memory_partition", &amd.memory_mode, &amd.memory_modes),
+        ("current_compute_partition", "available_compute_partition", &spec.compute_mode, &spec.compute_modes),
+        ("current_memory_partition", "available_memory_partition", &spec.memory_mode, &spec.memory_modes),
     ];
     for (current, available, mode, choices) in modes {
         if let Some(mode) = mode {
@@ -41,13 +41,40 @@ pub(super) fn gpu(scene: &Scene, sys: &Path, position: usize, gpu: &Gpu) -> io::
     if let Some(ecc) = &gpu.ecc {
         file(&path, "ras/umc_err_count", &format!("ue: {}\nce: {}\n", ecc.uncorrected, ecc.corrected))?;
         file(&path, "ras/gfx_err_count", "ue: 0\nce: 0\n")?;
+        // A line for each page: where it is, how large, and that it is retired.
+        let pages: String = (0..ecc.retired_pages).map(|n| format!("0x{n:08x} : 0x00001000 : R\n")).collect();
+        file(&path, "ras/gpu_vram_bad_pages", &pages)?;
     }
-    hwmon(scene, &path, position, gpu, amd)?;
-    for part in amd.partitions.iter().skip(1) {
+    if let Some(blob) = amd::gpu_metrics(scene, position) {
+        std::fs::write(path.join("gpu_metrics"), blob)?;
+    }
+    if !spec.isolation.is_empty() {
+        let numbers: Vec<String> = spec.isolation.iter().map(u32::to_string).collect();
+        file(&path, "enforce_isolation", &format!("{}\n", numbers.join(" ")))?;
+    }
+    file(
+        &path,
+        "pp_dpm_sclk",
+        &levels(gpu.clocks.graphics_idle, gpu.clocks.graphics_max, state.clock_graphics),
+    )?;
+    file(&path, "pp_dpm_mclk", &levels(gpu.clocks.memory_idle, gpu.clocks.memory_max, state.clock_memory))?;
+    hwmon(scene, &path, position, gpu, spec)?;
+    for part in spec.partitions.iter().skip(1) {
         let device = sys.join(format!("devices/platform/amdgpu_xcp_{}", part.drm.card));
         drm_nodes(sys, &device, &part.drm)?;
     }
     Ok(())
+}
+
+/// The driver's levels of a clock, the present one with a star.
+fn levels(idle: Hertz, max: Hertz, now: Hertz) -> String {
+    let mut levels = vec![idle, max];
+    levels.dedup();
+    levels.iter().enumerate().fold(String::new(), |mut text, (n, clock)| {
+        let star = if *clock == now { " *" } else { "" };
+        let _ = writeln!(text, "{n}: {}Mhz{star}", clock.get() / 1_000_000);
+        text
+    })
 }
 
 fn hwmon(scene: &Scene, path: &Path, position: usize, gpu: &Gpu, amd: &AmdSpec) -> io::Result<()> {
@@ -168,21 +195,24 @@ fn node(
     Ok(())
 }
 
-/// `proc/<pid>/vram_<gpu_id>` for every GPU that the process could use, 0 where it holds nothing.
+/// `proc/<pid>`: files for every partition that the process could use, 0 where it holds nothing.
 fn processes(scene: &Scene, sys: &Path, gpus: &[(usize, &Gpu)]) -> io::Result<()> {
     let folder = sys.join("class/kfd/kfd/proc");
     std::fs::create_dir_all(&folder)?;
     for (position, gpu) in gpus {
-        let Silicon::Amd(amd) = &gpu.silicon else { continue };
-        for of in scene.uses(*position) {
-            let here = match of.part {
-                Part::Xcp { index } => index as usize,
-                _ => 0,
-            };
-            for (index, part) in amd.partitions.iter().enumerate() {
-                let memory = if index == here { of.memory } else { Bytes::ZERO };
-                let path = folder.join(of.pid.to_string());
-                file(&path, &format!("vram_{}", part.gpu_id), &format!("{}\n", memory.get()))?;
+        let Silicon::Amd(spec) = &gpu.silicon else { continue };
+        let uses: Vec<_> = amd::uses(scene, *position).into_iter().filter(|of| of.computes).collect();
+        for pid in uses.iter().map(|of| of.pid) {
+            let path = folder.join(pid.to_string());
+            for (index, part) in spec.partitions.iter().enumerate() {
+                let here = uses.iter().filter(|of| of.pid == pid && of.partition == index);
+                let sum = here.fold((0, 0, 0), |sum: (u64, u64, u64), of| {
+                    (sum.0 + of.memory.get(), sum.1 + of.copies.get() / 1000, sum.2 + of.units.get())
+                });
+                let number = |name: String, n: u64| file(&path, &name, &format!("{n}\n"));
+                number(format!("vram_{}", part.gpu_id), sum.0)?;
+                number(format!("sdma_{}", part.gpu_id), sum.1)?;
+                number(format!("stats_{}/cu_occupancy", part.gpu_id), sum.2)?;
             }
         }
     }
