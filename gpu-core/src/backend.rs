@@ -3,10 +3,12 @@
 use core::fmt;
 use std::sync::Arc;
 
+use crate::absence::Absence;
 use crate::capability::Capabilities;
 use crate::error::Error;
 use crate::id::UnitId;
 use crate::inventory::Inventory;
+use crate::partitioner::Partitioner;
 use crate::query::Query;
 use crate::sample::Sample;
 use crate::vendor::Vendor;
@@ -20,7 +22,7 @@ use crate::vendor::Vendor;
 /// - Keep driver handles inside and find them again when they fail: a device that is gone is an
 ///   absence (`Lost`) in the sample and an entry in its problems, not a failed call.
 /// - A part that cannot be read never hides the rest: name it in `problems` and go on.
-/// - What is missing is an [`Absence`](crate::Absence) with its reason, never 0.
+/// - What is missing is an [`Absence`] with its reason, never 0.
 /// - Do not wake a device that sleeps, do not walk `/proc`, do not start processes or threads,
 ///   do not print.
 /// - Run [`conformance`](crate::conformance) over it.
@@ -51,6 +53,14 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// added then. Other kinds when nothing at all can be read. A single unit that cannot be
     /// read is in the sample, absent with its reason.
     fn sample_into(&self, query: &Query<'_>, sample: &mut Sample) -> Result<(), Error>;
+
+    /// The write side: changes how boards are cut.
+    ///
+    /// # Errors
+    /// Why there is none. This default says that the backend cannot.
+    fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
+        Err(Absence::NotSupported { why: "this backend does not change how boards are cut" })
+    }
 }
 
 /// Conveniences over any [`Backend`].
@@ -103,6 +113,10 @@ macro_rules! forward {
 
             fn sample_into(&self, query: &Query<'_>, sample: &mut Sample) -> Result<(), Error> {
                 (**self).sample_into(query, sample)
+            }
+
+            fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
+                (**self).partitioner()
             }
         }
     )*};

@@ -28,6 +28,7 @@
 #![forbid(unsafe_code)]
 
 mod absence;
+pub mod apply;
 mod backend;
 mod capability;
 #[cfg(feature = "conformance")]
@@ -49,6 +50,7 @@ mod numa;
 mod outcome;
 mod parse;
 mod partition;
+mod partitioner;
 mod pci;
 pub mod plan;
 mod problem;
@@ -56,6 +58,7 @@ mod process;
 mod quantity;
 mod query;
 mod reading;
+mod refusal;
 mod sample;
 mod sweep;
 mod tag;
@@ -85,12 +88,14 @@ pub use numa::NumaNode;
 pub use outcome::{Discovery, LookedFor, Outcome};
 pub use parse::ParseError;
 pub use partition::{Engines, Partition, Placement};
+pub use partitioner::{BoardState, Done, Inner, Made, ModeChange, Partitioner, User};
 pub use pci::{PciAddress, PciId};
 pub use problem::Problem;
 pub use process::{Pid, PidView, ProcessKey, ProcessKinds, ProcessName, ProcessReading};
 pub use quantity::{Bytes, Count, Hertz, Microjoules, Microwatts, Millicelsius, Nanoseconds, Permille, Rpm};
 pub use query::{Query, Units};
 pub use reading::{Behaviour, Metric, MetricSet, Reading, Value};
+pub use refusal::Refusal;
 pub use sample::{Cursor, Sample, UnitReading};
 pub use sweep::{Sweep, SweepRequest, Sweeper, SweptProcess};
 pub use tag::Tag;

@@ -32,6 +32,10 @@ unsafe impl Sync for Handle {}
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Instance(sys::nvmlGpuInstance_t);
 
+/// A compute instance, valid until it is destroyed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ComputeInstance(sys::nvmlComputeInstance_t);
+
 /// NVML, loaded and initialised. Dropping it shuts NVML down and unloads the library.
 #[derive(Debug)]
 pub(crate) struct Library {
@@ -167,6 +171,8 @@ impl Plain for sys::nvmlUtilization_st {}
 impl Plain for InstanceInfo {}
 impl Plain for ProfileInfo {}
 impl Plain for sys::nvmlGpuInstanceProfileInfo_st {}
+impl Plain for sys::nvmlComputeInstanceProfileInfo_st {}
+impl Plain for sys::nvmlComputeInstanceInfo_st {}
 impl Plain for sys::nvmlFieldValue_st {}
 impl Plain for Attributes {}
 impl Plain for ProcessInfo {}
@@ -373,6 +379,79 @@ impl Library {
         let mut info: InstanceInfo = zeroed();
         call!(self, nvmlGpuInstanceGetInfo(instance.0, &mut info))?;
         Ok(info)
+    }
+
+    /// First slot and number of slots of each place that a profile may take.
+    pub(crate) fn placements(&self, of: Handle, profile: u32) -> Result<Vec<(u32, u32)>, Code> {
+        let empty = sys::nvmlGpuInstancePlacement_st { start: 0, size: 0 };
+        let mut places = [empty; INSTANCES as usize];
+        let mut count = INSTANCES;
+        call!(
+            self,
+            nvmlDeviceGetGpuInstancePossiblePlacements_v2(of.0, profile, places.as_mut_ptr(), &mut count)
+        )?;
+        Ok(places.iter().take(count as usize).map(|place| (place.start, place.size)).collect())
+    }
+
+    /// Sets MIG mode, and tells what became of it: 0 when it is in force.
+    pub(crate) fn set_mig_mode(&self, of: Handle, on: bool) -> Result<Code, Code> {
+        let mut status = 0;
+        call!(self, nvmlDeviceSetMigMode(of.0, on.into(), &mut status))?;
+        Ok(Code(status))
+    }
+
+    /// Makes a GPU instance at a place.
+    pub(crate) fn create_instance(
+        &self,
+        of: Handle,
+        profile: u32,
+        start: u32,
+        size: u32,
+    ) -> Result<Instance, Code> {
+        let place = sys::nvmlGpuInstancePlacement_st { start, size };
+        let mut instance = std::ptr::null_mut();
+        call!(self, nvmlDeviceCreateGpuInstanceWithPlacement(of.0, profile, &place, &mut instance))?;
+        Ok(Instance(instance))
+    }
+
+    pub(crate) fn destroy_instance(&self, instance: Instance) -> Result<(), Code> {
+        call!(self, nvmlGpuInstanceDestroy(instance.0))
+    }
+
+    /// Id and compute slices of the compute instance profile at an index of NVML's enumeration.
+    pub(crate) fn compute_profile(&self, instance: Instance, index: u32) -> Result<(u32, u32), Code> {
+        let mut info: sys::nvmlComputeInstanceProfileInfo_st = zeroed();
+        // The engines of a GPU instance are shared by its compute instances: there is no other
+        // engine profile (`NVML_COMPUTE_INSTANCE_ENGINE_PROFILE_SHARED`).
+        call!(self, nvmlGpuInstanceGetComputeInstanceProfileInfo(instance.0, index, 0, &mut info))?;
+        Ok((info.id, info.sliceCount))
+    }
+
+    pub(crate) fn create_compute_instance(
+        &self,
+        instance: Instance,
+        profile: u32,
+    ) -> Result<ComputeInstance, Code> {
+        let mut made = std::ptr::null_mut();
+        call!(self, nvmlGpuInstanceCreateComputeInstance(instance.0, profile, &mut made))?;
+        Ok(ComputeInstance(made))
+    }
+
+    pub(crate) fn compute_instance(&self, instance: Instance, id: u32) -> Result<ComputeInstance, Code> {
+        let mut found = std::ptr::null_mut();
+        call!(self, nvmlGpuInstanceGetComputeInstanceById(instance.0, id, &mut found))?;
+        Ok(ComputeInstance(found))
+    }
+
+    /// The id of a compute instance in its GPU instance.
+    pub(crate) fn compute_instance_number(&self, of: ComputeInstance) -> Result<u32, Code> {
+        let mut info: sys::nvmlComputeInstanceInfo_st = zeroed();
+        call!(self, nvmlComputeInstanceGetInfo_v2(of.0, &mut info))?;
+        Ok(info.id)
+    }
+
+    pub(crate) fn destroy_compute_instance(&self, of: ComputeInstance) -> Result<(), Code> {
+        call!(self, nvmlComputeInstanceDestroy(of.0))
     }
 
     /// Fills `rows` with a list of processes and says how many there are.

@@ -1,0 +1,53 @@
+//! NVIDIA's MIG as data: the names and numbers that drivers, tools and schedulers use for it, and
+//! what each board can be cut into. No driver, no I/O.
+//!
+//! ```
+//! use gpu_core::plan::{Layout, Request};
+//! use gpu_nvidia_mig::Board;
+//! let board = Board::named("h100-80")?;
+//! let geometry = board.geometry()?;
+//! let wanted = board.profiles().wanted(["3g.40gb", "2g.20gb", "1g.10gb", "1g.10gb"])?;
+//! let plan = geometry.plan(&Layout::default(), &Request::exactly(wanted))?;
+//! let made: Vec<String> = plan.create.iter().map(|new| format!("{}@{}", new.name, new.placement)).collect();
+//! assert_eq!(made, ["3g.40gb@4:4", "2g.20gb@0:2", "1g.10gb@2:1", "1g.10gb@3:1"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Three numbers called profile id
+//! | number | type | example: `1g.5gb` of an A100 |
+//! |---|---|---|
+//! | index in NVML's enumeration, argument of `nvmlDeviceGetGpuInstanceProfileInfo` | [`ProfileIndex`] | 0 |
+//! | id that the board gave it, `ID` of `nvidia-smi mig -lgip`, argument of `-cgi` | [`GpuInstanceProfileId`] | 19 |
+//! | id of a live instance | [`GpuInstanceId`] | 7 to 13 |
+//!
+//! # A name alone is no geometry
+//! `1g.35gb` is one of seven on a GB300 and one of four on an H200; `1g.10gb` is one of seven on an
+//! H100 and one of four on an A100-40. First the [`Board`], then the name. And where there is a
+//! driver, its answers go before every table: [`Profiles`] takes either.
+//!
+//! # Features
+//! - `serde`: `Serialize` and `Deserialize` for names and ids.
+
+#![forbid(unsafe_code)]
+
+mod board;
+mod device_name;
+mod id;
+mod name;
+mod profile;
+mod profiles;
+mod resource;
+mod text;
+mod uuid;
+
+pub use board::{Board, Generation, UnknownBoard};
+pub use device_name::DeviceName;
+pub use id::{
+    ComputeInstanceId, ComputeProfileId, ComputeProfileIndex, GpuInstanceId, GpuInstanceProfileId,
+    ProfileIndex,
+};
+pub use name::ProfileName;
+pub use profile::Profile;
+pub use profiles::{NoGeometry, Profiles, UnknownProfile};
+pub use resource::ResourceName;
+pub use uuid::MigUuid;
