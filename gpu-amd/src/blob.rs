@@ -243,14 +243,19 @@ impl<'a> Blob<'a> {
             reading.jpeg_busy = busy(PartitionField::JpegBusy);
         }
         if wanted.has(Metric::ClockGraphics) {
-            reading.clock_graphics = match of.dies {
-                Some((start, size)) => self.fastest(Field::GfxClock, start, start.saturating_add(size)),
-                None => {
-                    Err(Absence::NotSupported { why: "the compute driver does not tell which dies it has" })
-                }
-            }
-            .map_err(whole_gpu_only);
+            reading.clock_graphics = self.clock_of_dies(of).map_err(whole_gpu_only);
         }
+    }
+
+    /// The fastest of a partition's dies, where the driver tells them apart.
+    fn clock_of_dies(&self, of: Place) -> Slot<Hertz> {
+        const NOT_TOLD: Absence =
+            Absence::NotSupported { why: "the compute driver does not tell which dies it has" };
+        let (start, size) = of.dies.ok_or(NOT_TOLD)?;
+        if self.metrics?.instances(Field::GfxClock) < 2 {
+            return Err(crate::reading::WHOLE_GPU_ONLY);
+        }
+        self.fastest(Field::GfxClock, start, start.saturating_add(size))
     }
 
     fn partition_busy(

@@ -1,50 +1,12 @@
 //! Simulated trees: what this crate reads from files, against what the simulated machine says of
 //! itself in process; and trees with something broken.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+#[path = "common/machine.rs"]
+mod machine;
 
 use gpu_core::{Absence, Backend, BackendExt, ErrorKind, Metric, Reading, conformance};
-use gpu_host::Roots;
-use gpu_sim::{Machine, Silicon, Tree, World};
-
-/// A folder that goes away with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self(std::env::temp_dir().join(format!("gpu-amd-tree-{name}-{}-{number}", std::process::id())))
-    }
-
-    /// A file of the first GPU's PCI function.
-    fn attribute(&self, world: &World, name: &str) -> PathBuf {
-        let pci = world.machine().gpus[0].pci.to_string();
-        self.0.join("sys/bus/pci/devices").join(pci).join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn backend(world: &World, tree: &Tree) -> Box<dyn Backend> {
-    let roots = Roots::default().sysfs(tree.sysfs()).proc(tree.proc());
-    let options = gpu_amd::Options::new(roots).clock(Arc::new(world.clock().clone()));
-    gpu_amd::discover(&options).backend.expect("amdgpu is there")
-}
-
-fn preset(name: &str) -> (Folder, World, Box<dyn Backend>) {
-    let folder = Folder::new(name);
-    let world = World::new(Machine::preset(name).unwrap());
-    let tree = world.write_tree(&folder.0).unwrap();
-    let backend = backend(&world, &tree);
-    (folder, world, backend)
-}
+use gpu_sim::{Machine, Silicon, World};
+use machine::{Folder, backend, preset};
 
 const PRESETS: [&str; 6] = ["mi300x-8", "mi300x-8-cpx", "mi300a-4", "mi210-8", "mi250x-4", "mixed"];
 
