@@ -45,6 +45,7 @@ pub(super) fn gpu(scene: &Scene, sys: &Path, position: usize, gpu: &Gpu) -> io::
         let pages: String = (0..ecc.retired_pages).map(|n| format!("0x{n:08x} : 0x00001000 : R\n")).collect();
         file(&path, "ras/gpu_vram_bad_pages", &pages)?;
     }
+    driver(scene, sys, &path, gpu)?;
     if let Some(blob) = amd::gpu_metrics(scene, position) {
         std::fs::write(path.join("gpu_metrics"), blob)?;
     }
@@ -64,6 +65,22 @@ pub(super) fn gpu(scene: &Scene, sys: &Path, position: usize, gpu: &Gpu) -> io::
         drm_nodes(sys, &device, &part.drm)?;
     }
     Ok(())
+}
+
+/// What tells that amdgpu drives the function, to tools that do not follow the `driver` link.
+fn driver(scene: &Scene, sys: &Path, path: &Path, gpu: &Gpu) -> io::Result<()> {
+    let module = sys.join("module/amdgpu");
+    file(&module, "initstate", "live\n")?;
+    if let Some(version) = &scene.machine().amdgpu_version {
+        file(&module, "version", &format!("{version}\n"))?;
+    }
+    let id = &gpu.pci_id;
+    let uevent = format!(
+        "DRIVER=amdgpu\nPCI_CLASS=38000\nPCI_ID={:04X}:{:04X}\nPCI_SUBSYS_ID={:04X}:{:04X}\nPCI_SLOT_NAME={}\n",
+        id.vendor, id.device, id.subvendor, id.subdevice, gpu.pci
+    );
+    file(path, "uevent", &uevent)?;
+    file(path, "revision", "0x00\n")
 }
 
 /// The driver's levels of a clock, the present one with a star.
@@ -88,6 +105,7 @@ fn hwmon(scene: &Scene, path: &Path, position: usize, gpu: &Gpu, amd: &AmdSpec) 
     if amd.power_file != AmdPowerFile::Average {
         number("power1_input", power)?;
     }
+    file(&path, "power1_label", "PPT\n")?;
     number("power1_cap", gpu.power.limit.get())?;
     number("power1_cap_default", gpu.power.limit_default.get())?;
     number("power1_cap_min", gpu.power.limit_min.get())?;
@@ -123,7 +141,15 @@ pub(super) fn compute_driver(scene: &Scene, sys: &Path) -> io::Result<()> {
     let nodes = sys.join("class/kfd/kfd/topology/nodes");
     let processors = scene.machine().numa_nodes.len();
     for number in 0..processors {
-        file(&nodes.join(number.to_string()), "properties", "cpu_cores_count 64\nsimd_count 0\n")?;
+        let path = nodes.join(number.to_string());
+        file(&path, "gpu_id", "0\n")?;
+        file(&path, "name", "\n")?;
+        let properties =
+            "cpu_cores_count 64\nsimd_count 0\nvendor_id 0\ndevice_id 0\nlocation_id 0\ndomain 0\n";
+        file(&path, "properties", properties)?;
+        file(&path, "mem_banks/0/properties", "heap_type 0\nsize_in_bytes 540000000000\n")?;
+        std::fs::create_dir_all(path.join("io_links"))?;
+        std::fs::create_dir_all(path.join("p2p_links"))?;
     }
     let mut number = processors;
     // The first node of each GPU: what its links and those of others lead to.
@@ -156,11 +182,17 @@ fn node(
     let part = &amd.partitions[index];
     let path = nodes.join((first(position) + index).to_string());
     file(&path, "gpu_id", &format!("{}\n", part.gpu_id))?;
+    file(&path, "name", "ip discovery\n")?;
+    std::fs::create_dir_all(path.join("p2p_links"))?;
     let location = u64::from(gpu.pci.bus) << 8 | u64::from(gpu.pci.device) << 3 | index as u64;
     let dies = amd.xcc as usize / amd.partitions.len();
     let properties = [
         ("simd_count", u64::from(part.compute_units) * 4),
         ("simd_per_cu", 4),
+        // Of the full die: parts that are cut down have fewer units than this says.
+        ("array_count", 4 * dies as u64),
+        ("simd_arrays_per_engine", 1),
+        ("cu_per_simd_array", 10),
         ("gfx_target_version", u64::from(amd.gfx_target_version)),
         ("vendor_id", u64::from(gpu.pci_id.vendor)),
         ("device_id", u64::from(gpu.pci_id.device)),
@@ -171,18 +203,25 @@ fn node(
         ("unique_id", amd.unique_id.unwrap_or(0)),
         ("num_xcc", dies as u64),
     ];
-    let text = properties.iter().fold(String::new(), |mut text, (name, value)| {
-        let _ = writeln!(text, "{name} {value}");
-        text
-    });
-    file(&path, "properties", &text)?;
+    file(&path, "properties", &lines(&properties))?;
     file(&path, "mem_banks/0/properties", &format!("heap_type 1\nsize_in_bytes {}\n", part.memory.get()))?;
+    let from = first(position) + index;
     let io_link = |n: usize, kind: u64, to: usize, weight: u32| {
-        file(
-            &path,
-            &format!("io_links/{n}/properties"),
-            &format!("type {kind}\nnode_to {to}\nweight {weight}\n"),
-        )
+        let properties = [
+            ("type", kind),
+            ("version_major", 0),
+            ("version_minor", 0),
+            ("node_from", from as u64),
+            ("node_to", to as u64),
+            ("weight", u64::from(weight)),
+            ("min_latency", 0),
+            ("max_latency", 0),
+            ("min_bandwidth", 0),
+            ("max_bandwidth", 0),
+            ("recommended_transfer_size", 0),
+            ("flags", 1),
+        ];
+        file(&path, &format!("io_links/{n}/properties"), &lines(&properties))
     };
     io_link(0, 2, gpu.numa.map_or(0, |node| node.0 as usize), 20)?;
     for (n, link) in scene.machine().links.iter().enumerate() {
@@ -195,26 +234,75 @@ fn node(
     Ok(())
 }
 
+/// The kernel's `name value` lines.
+fn lines(properties: &[(&str, u64)]) -> String {
+    properties.iter().fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "{name} {value}");
+        text
+    })
+}
+
+/// Most nodes for which every process gets its files, as the kernel does it. On larger machines a
+/// process has those of the GPUs that it uses: 200 processes on 64 partitions are 40,000 files.
+const MOST_NODES: usize = 16;
+
 /// `proc/<pid>`: files for every partition that the process could use, 0 where it holds nothing.
 fn processes(scene: &Scene, sys: &Path, gpus: &[(usize, &Gpu)]) -> io::Result<()> {
     let folder = sys.join("class/kfd/kfd/proc");
     std::fs::create_dir_all(&folder)?;
-    for (position, gpu) in gpus {
-        let Silicon::Amd(spec) = &gpu.silicon else { continue };
-        let uses: Vec<_> = amd::uses(scene, *position).into_iter().filter(|of| of.computes).collect();
-        for pid in uses.iter().map(|of| of.pid) {
-            let path = folder.join(pid.to_string());
-            for (index, part) in spec.partitions.iter().enumerate() {
-                let here = uses.iter().filter(|of| of.pid == pid && of.partition == index);
-                let sum = here.fold((0, 0, 0), |sum: (u64, u64, u64), of| {
-                    (sum.0 + of.memory.get(), sum.1 + of.copies.get() / 1000, sum.2 + of.units.get())
-                });
-                let number = |name: String, n: u64| file(&path, &name, &format!("{n}\n"));
-                number(format!("vram_{}", part.gpu_id), sum.0)?;
-                number(format!("sdma_{}", part.gpu_id), sum.1)?;
-                number(format!("stats_{}/cu_occupancy", part.gpu_id), sum.2)?;
+    let parts = |gpu: &Gpu| match &gpu.silicon {
+        Silicon::Amd(spec) => spec.partitions.clone(),
+        _ => Vec::new(),
+    };
+    let nodes: Vec<(usize, usize, u32)> = gpus
+        .iter()
+        .flat_map(|(position, gpu)| {
+            let parts = parts(gpu).into_iter().enumerate();
+            parts.map(move |(index, part)| (*position, index, part.gpu_id))
+        })
+        .collect();
+    for workload in scene.running() {
+        let uses: Vec<(usize, amd::AmdUse)> = gpus
+            .iter()
+            .flat_map(|(position, _)| amd::uses(scene, *position).into_iter().map(|of| (*position, of)))
+            .filter(|(_, of)| of.pid == workload.pid && of.computes)
+            .collect();
+        if uses.is_empty() {
+            continue;
+        }
+        let path = folder.join(workload.pid.to_string());
+        file(&path, "pasid", &format!("{}\n", 0x8000 + workload.pid.0))?;
+        for (n, (position, index, gpu_id)) in nodes.iter().enumerate() {
+            if nodes.len() <= MOST_NODES || uses.iter().any(|(on, _)| on == position) {
+                let here = |of: &&(usize, amd::AmdUse)| of.0 == *position && of.1.partition == *index;
+                process_on(&path, *gpu_id, n, uses.iter().filter(here).map(|(_, of)| of))?;
             }
         }
     }
     Ok(())
+}
+
+/// The files of one process about one node.
+fn process_on<'a>(
+    path: &Path,
+    gpu_id: u32,
+    queue: usize,
+    uses: impl Iterator<Item = &'a amd::AmdUse>,
+) -> io::Result<()> {
+    let (mut number_of_uses, mut memory, mut copies, mut units) = (0, 0, 0, 0);
+    for of in uses {
+        number_of_uses += 1;
+        memory += of.memory.get();
+        copies += of.copies.get() / 1000;
+        units += of.units.get();
+    }
+    let number = |name: String, n: u64| file(path, &name, &format!("{n}\n"));
+    if number_of_uses > 0 {
+        number(format!("queues/{queue}/gpuid"), u64::from(gpu_id))?;
+        number(format!("queues/{queue}/type"), 0)?;
+        number(format!("queues/{queue}/size"), 1 << 20)?;
+    }
+    number(format!("vram_{gpu_id}"), memory)?;
+    number(format!("sdma_{gpu_id}"), copies)?;
+    number(format!("stats_{gpu_id}/cu_occupancy"), units)
 }
