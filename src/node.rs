@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use gpu_core::{
-    Backend, Clock, DeviceNumber, Error, ErrorKind, Host, Inventory, Outcome, Problem, ProcessReading, Query,
-    Sample, Sweep, SweepRequest, UnitId, Units, Vendor,
+    Absence, Backend, Clock, DeviceId, DeviceNumber, Error, ErrorKind, Host, Inventory, Outcome, Partitioner,
+    Problem, ProcessReading, Query, Sample, Sweep, SweepRequest, UnitId, Units, Vendor,
 };
 
 use crate::builder::NodeBuilder;
@@ -86,6 +86,29 @@ impl Node {
     /// The backends that answered, in the order of their outcomes.
     pub fn backends(&self) -> impl Iterator<Item = &dyn Backend> {
         self.host.discoveries.iter().filter_map(|of| of.backend.as_deref())
+    }
+
+    /// Changes how a board is cut; privileged. [`gpu_core::apply`] carries out
+    /// what was planned.
+    ///
+    /// # Errors
+    /// Why there is none: the vendor's backend cannot, or there is no such backend here.
+    ///
+    /// ```
+    /// # use gpu_accounting::{Node, Inner, apply::apply, plan::Request};
+    /// # let node = Node::builder().machine(gpu_sim::Machine::preset("mixed")?).build();
+    /// let device = node.inventory().devices[0].id;
+    /// let partitioner = node.partitioner(device)?;
+    /// let board = partitioner.board(device)?;
+    /// let wanted = board.geometry.wanted(["1g.10gb"])?;
+    /// let plan = board.geometry.plan(&board.layout, &Request::add(wanted))?;
+    /// let done = apply(partitioner, device, &plan, &Inner::Whole)?;
+    /// println!("made {} ({})", done.made[0].id, done.made[0].profile);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn partitioner(&self, device: DeviceId) -> Result<&dyn Partitioner, Absence> {
+        let found = self.backends().find(|backend| backend.vendor() == device.vendor());
+        found.ok_or(Absence::NotSupported { why: "no backend reads this vendor here" })?.partitioner()
     }
 
     /// What GPUs there are now, how they are cut and joined. Reads the machine at every call.

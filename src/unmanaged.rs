@@ -24,11 +24,14 @@ pub(crate) fn append(sysfs: &Path, outcomes: &[VendorOutcome], inventory: &mut I
     inventory.problems.extend(errors.iter().map(problem));
 }
 
-/// The addresses of devices, and of partitions that have one of their own.
+/// The addresses of devices, of partitions that have one of their own, and of what a backend has
+/// itself named as not its.
 fn addresses(inventory: &Inventory) -> Vec<PciAddress> {
+    let unmanaged = inventory.unmanaged.iter().map(|of| of.pci);
     let devices = inventory.devices.iter().filter_map(|device| device.pci.value().copied());
     let parts = inventory.devices.iter().flat_map(|device| device.all_partitions());
-    devices.chain(parts.filter_map(|part| part.pci.value().copied())).collect()
+    let parts = parts.filter_map(|part| part.pci.value().copied());
+    devices.chain(parts).chain(unmanaged).collect()
 }
 
 fn unmanaged(function: &PciFunction, outcomes: &[VendorOutcome]) -> Unmanaged {

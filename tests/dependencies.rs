@@ -65,10 +65,21 @@ fn arrows_point_down() {
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(family("gpu-core"), set(&["gpu-core"]));
     assert_eq!(family("gpu-host"), set(&["gpu-core", "gpu-host"]));
-    assert_eq!(family("gpu-sim"), set(&["gpu-core", "gpu-sim"]));
-    for vendor in ["gpu-nvidia", "gpu-amd", "gpu-intel"] {
+    assert_eq!(family("gpu-nvidia-mig"), set(&["gpu-core", "gpu-nvidia-mig"]));
+    // The one exception to "gpu-sim needs core alone": plain data, see ARCHITECTURE.md.
+    assert_eq!(family("gpu-sim"), set(&["gpu-core", "gpu-nvidia-mig", "gpu-sim"]));
+    assert_eq!(family("gpu-nvidia"), set(&["gpu-core", "gpu-host", "gpu-nvidia-mig", "gpu-nvidia"]));
+    for vendor in ["gpu-amd", "gpu-intel"] {
         assert_eq!(family(vendor), set(&["gpu-core", "gpu-host", vendor]));
     }
+}
+
+/// Configurations in YAML are for those who ask.
+#[test]
+fn the_facade_reads_no_yaml() {
+    let has = |arguments: &[&str]| tree(arguments).iter().any(|package| package.starts_with("granit-parser"));
+    assert!(!has(&["-p", "gpu-accounting"]));
+    assert!(has(&["-p", "gpu-nvidia-mig", "--features", "formats"]));
 }
 
 /// A vendor that is switched off is not in the tree.

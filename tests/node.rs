@@ -2,8 +2,8 @@
 //! and backends of other people.
 
 use gpu_accounting::{
-    Absence, Backend, Capabilities, Error, ErrorKind, Inventory, Node, Problem, Query, Sample, UnitId, Units,
-    Vendor,
+    Absence, Backend, Capabilities, Error, ErrorKind, Inventory, Node, Partitioner, Problem, Query, Sample,
+    UnitId, Units, Vendor,
 };
 
 /// Passes everything on, and counts: what a user's own decorator looks like.
@@ -26,6 +26,10 @@ impl<B: Backend> Backend for Decorated<B> {
 
     fn sample_into(&self, query: &Query<'_>, sample: &mut Sample) -> Result<(), Error> {
         self.0.sample_into(query, sample)
+    }
+
+    fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
+        self.0.partitioner()
     }
 }
 
@@ -145,18 +149,84 @@ fn a_machine_without_anything_is_no_error() {
     std::fs::remove_dir_all(&empty).unwrap();
 }
 
+/// A machine's trees in a folder that goes away with the test, and what is read from them.
+struct Written {
+    root: std::path::PathBuf,
+    world: gpu_sim::World,
+    node: Node,
+}
+
+impl Written {
+    fn new(machine: gpu_sim::Machine) -> Self {
+        static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let root = std::env::temp_dir().join(format!("gpu-accounting-tree-{}-{number}", std::process::id()));
+        let world = gpu_sim::World::new(machine);
+        let tree = world.write_tree(&root).unwrap();
+        let node = Node::builder().sysfs_root(tree.sysfs()).proc_root(tree.proc()).build();
+        Self { root, world, node }
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.root);
+    }
+}
+
 #[test]
 fn gpus_that_nobody_drives_are_listed() {
-    let root = std::env::temp_dir().join(format!("gpu-accounting-unmanaged-{}", std::process::id()));
-    let world = gpu_sim::World::new(gpu_sim::Machine::preset("l40s-4").unwrap());
-    let tree = world.write_tree(&root).unwrap();
-    let node = Node::builder().sysfs_root(tree.sysfs()).proc_root(tree.proc()).build();
-    let unmanaged = node.inventory().unmanaged;
+    let mut machine = gpu_sim::Machine::preset("l40s-4").unwrap();
+    machine.faults = vec![gpu_sim::Fault::DriverAbsent { driver: "nvidia".to_owned() }];
+    let written = Written::new(machine);
+    let unmanaged = written.node.inventory().unmanaged;
     assert_eq!(unmanaged.len(), 4);
     assert_eq!(unmanaged[0].vendor, Some(Vendor::NVIDIA));
-    assert_eq!(unmanaged[0].pci, world.machine().gpus[0].pci);
-    assert!(!unmanaged[0].why.is_empty());
-    std::fs::remove_dir_all(&root).unwrap();
+    assert_eq!(unmanaged[0].pci, written.world.machine().gpus[0].pci);
+    assert_eq!(unmanaged[0].why, "no kernel driver is bound to it");
+}
+
+/// Three vendors, a BMC and a GPU handed to a virtual machine, all by files.
+#[test]
+fn a_mixed_machine_is_read_from_its_trees() {
+    let written = Written::new(gpu_sim::Machine::preset("mixed").unwrap());
+    let outcomes: Vec<_> = written.node.outcomes().iter().map(|of| of.outcome.kind()).collect();
+    assert_eq!(outcomes, ["partial", "available", "available"], "NVML is not there");
+    let (read, told) = (written.node.inventory(), simulated("mixed").inventory());
+    assert_eq!(read.units().collect::<Vec<_>>(), told.units().collect::<Vec<_>>());
+    let unmanaged: Vec<_> = read.unmanaged.iter().map(|of| (of.vendor, of.why.as_str())).collect();
+    let known =
+        [(None, "no backend knows this vendor"), (Some(Vendor::NVIDIA), "it is handed to a virtual machine")];
+    assert_eq!(unmanaged, known);
+}
+
+/// Without NVML nothing tells what processes do; who holds a GPU's device file is told all the same.
+#[test]
+fn holders_of_nvidias_files_are_found_without_nvml() {
+    let written = Written::new(gpu_sim::Machine::preset("l40s-4").unwrap());
+    let on = |node: &Node| {
+        let mut rows: Vec<_> = node.processes().iter().map(|p| (p.pid, p.unit, p.name.unwrap())).collect();
+        rows.sort_unstable_by_key(|row| (row.0, row.1));
+        rows
+    };
+    let (read, told) = (on(&written.node), on(&simulated("l40s-4")));
+    assert!(!read.is_empty());
+    assert_eq!(read, told);
+    let memory = written.node.processes()[0].memory;
+    assert!(matches!(memory, Err(Absence::NotSupported { .. })), "{memory:?}");
+}
+
+/// What a backend itself leaves alone is listed once.
+#[test]
+fn a_gpu_that_the_driver_excludes_is_listed_once() {
+    let written = Written::new(gpu_sim::Machine::preset("l40s-4").unwrap());
+    let pci = written.world.machine().gpus[0].pci;
+    let path = written.root.join(format!("proc/driver/nvidia/gpus/{pci}/information"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("Excluded:\t No", "Excluded:\t Yes")).unwrap();
+    let inventory = written.node.inventory();
+    assert_eq!((inventory.devices.len(), inventory.unmanaged.len()), (3, 1));
+    assert!(inventory.unmanaged[0].why.contains("Excluded"));
 }
 
 #[test]

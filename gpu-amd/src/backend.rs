@@ -1,7 +1,7 @@
 //! [`AmdBackend`]: the read side.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use gpu_core::{
     Absence, Backend, BootTime, Bytes, Capabilities, Clock, DeviceNumber, Error, ErrorKind, Inventory,
@@ -12,7 +12,7 @@ use crate::blob::{Blob, PAGE};
 use crate::board::{self, Board, Boards};
 use crate::inventory;
 use crate::kfd::KfdNode;
-use crate::process::{self, Holding};
+use crate::process::{self, Holding, Holdings};
 use crate::reading::WHOLE_GPU_ONLY;
 
 /// Reads AMD's GPUs from sysfs, hwmon and the compute driver's tree.
@@ -24,6 +24,8 @@ pub struct AmdBackend {
     sysfs: PathBuf,
     clock: Arc<dyn Clock>,
     boards: RwLock<Arc<Boards>>,
+    /// Room for what processes hold, between two samples.
+    holdings: Mutex<Holdings>,
 }
 
 impl AmdBackend {
@@ -33,11 +35,15 @@ impl AmdBackend {
     /// When PCI or DRM cannot be listed, though they are there.
     pub fn new(sysfs: PathBuf, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let boards = RwLock::new(Arc::new(board::look(&sysfs)?));
-        Ok(Self { sysfs, clock, boards })
+        Ok(Self { sysfs, clock, boards, holdings: Mutex::default() })
     }
 
     fn boards(&self) -> Arc<Boards> {
         Arc::clone(&self.boards.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn holdings(&self) -> MutexGuard<'_, Holdings> {
+        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn look_again(&self) -> Result<Arc<Boards>, Error> {
@@ -88,7 +94,12 @@ impl Backend for AmdBackend {
             boards = self.look_again()?;
             Self::check(&boards, query.units)?;
         }
-        Sampler { boards: &boards, query, now: self.clock.boot_now(), holdings: None }.run(sample);
+        // Two samples at the same time do not wait for each other: the second finds no room.
+        let holdings = std::mem::take(&mut *self.holdings());
+        let now = self.clock.boot_now();
+        let mut sampler = Sampler { boards: &boards, query, now, holdings, has_looked: false };
+        sampler.run(sample);
+        *self.holdings() = sampler.holdings;
         Ok(())
     }
 }
@@ -98,8 +109,9 @@ struct Sampler<'a> {
     boards: &'a Boards,
     query: &'a Query<'a>,
     now: BootTime,
-    /// What processes hold, read when it is first asked for.
-    holdings: Option<Vec<Holding>>,
+    /// What processes hold, looked at when it is first asked for.
+    holdings: Holdings,
+    has_looked: bool,
 }
 
 impl Sampler<'_> {
@@ -248,8 +260,11 @@ impl Sampler<'_> {
     }
 
     fn holdings(&mut self) -> &[Holding] {
-        let folder = &self.boards.processes;
-        self.holdings.get_or_insert_with(|| process::list(folder))
+        if !self.has_looked {
+            self.holdings.look(&self.boards.processes);
+            self.has_looked = true;
+        }
+        &self.holdings.all
     }
 }
 

@@ -7,18 +7,25 @@
 
 mod client;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gpu_core::{
-    Absence, BootTime, Bytes, Count, ErrorKind, Measured, Nanoseconds, Pid, PidView, ProcessKinds,
-    ProcessReading, Source, UnitId,
+    Absence, BootTime, Bytes, Count, Measured, Nanoseconds, Pid, PidView, ProcessKinds, ProcessReading,
+    Source, UnitId,
 };
-use gpu_host::file::{self, Attribute};
+use gpu_host::Folder;
 
 pub(crate) use client::add_clients;
 
 const ENGINES: Absence =
     Absence::NotSupported { why: "the compute driver gives no engine time for a process" };
+/// What a holding starts from: no such file was met.
+const NO_FILE: Absence = Absence::NotSupported { why: "the compute driver has no such file for it" };
+
+const VRAM: &str = "class/kfd/kfd/proc/*/vram_*";
+const SDMA: &str = "class/kfd/kfd/proc/*/sdma_*";
+const OCCUPANCY: &str = "class/kfd/kfd/proc/*/stats_*/cu_occupancy";
+const QUEUE: &str = "class/kfd/kfd/proc/*/queues/*/gpuid";
 
 /// What one process holds on the GPU of one number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,105 +39,110 @@ pub(crate) struct Holding {
     pub(crate) units: Result<Count, Absence>,
 }
 
-/// Every process with memory, a queue or copies on a GPU. One that ends while it is looked at is
-/// left out; the driver lists a file for each GPU that a process *could* use, so that one with
-/// nothing there says nothing.
-pub(crate) fn list(folder: &Path) -> Vec<Holding> {
-    let mut holdings = Vec::new();
-    for name in file::list(folder).unwrap_or_default() {
-        let Ok(pid) = name.parse().map(Pid) else { continue };
-        add(&folder.join(&name), pid, &mut holdings);
-    }
-    holdings
+/// What processes hold, and room to find it out, kept from sample to sample.
+#[derive(Debug, Default)]
+pub(crate) struct Holdings {
+    /// By pid and GPU.
+    pub(crate) all: Vec<Holding>,
+    /// The GPUs on which one process has queues.
+    queues: Vec<u32>,
 }
 
-fn add(process: &Path, pid: Pid, holdings: &mut Vec<Holding>) {
-    let contexts = contexts(process);
-    let mut queues = None;
-    let first = holdings.len();
-    for context in &contexts {
-        for entry in file::list(context).unwrap_or_default() {
-            let Some(gpu_id) = entry.strip_prefix("vram_").and_then(|id| id.parse().ok()) else { continue };
-            let Some(mut holding) = holding(context, &entry, pid, gpu_id) else { continue };
-            let nothing = holding.memory == Ok(Bytes::ZERO) && !has_copied(&holding);
-            if nothing && !queues.get_or_insert_with(|| queue_gpus(&contexts)).contains(&gpu_id) {
-                continue;
+impl Holdings {
+    /// Looks at every process with memory, a queue or copies on a GPU. One that ends while it is
+    /// looked at is left out; the driver lists files for each GPU that a process *could* use, so
+    /// that one with nothing there says nothing.
+    pub(crate) fn look(&mut self, folder: &Path) {
+        self.all.clear();
+        let Ok(processes) = Folder::open(folder) else { return };
+        // A list that breaks off is as long as it is.
+        let _ = processes.each(|name| {
+            if let (Ok(pid), Ok(process)) = (name.parse(), processes.folder(name)) {
+                self.process(Pid(pid), &process);
             }
-            match holdings[first..].iter_mut().find(|holding| holding.gpu_id == gpu_id) {
-                Some(other) => other.join(&holding),
-                None => {
-                    holding.units = occupied(process, gpu_id);
-                    holdings.push(holding);
-                }
+        });
+        self.all.sort_unstable_by_key(|holding| (holding.pid, holding.gpu_id));
+    }
+
+    /// One process, with its secondary contexts on newer kernels.
+    fn process(&mut self, pid: Pid, folder: &Folder) {
+        let first = self.all.len();
+        self.queues.clear();
+        let _ = folder.each(|name| match name.strip_prefix("context_") {
+            Some(_) => {
+                let Ok(context) = folder.folder(name) else { return };
+                let _ = context.each(|name| self.file(pid, first, &context, name));
             }
+            None => self.file(pid, first, folder, name),
+        });
+        let (mut kept, queues) = (first, &self.queues);
+        for at in first..self.all.len() {
+            if self.all[at].says_something(queues) {
+                self.all.swap(kept, at);
+                kept += 1;
+            }
+        }
+        self.all.truncate(kept);
+    }
+
+    fn file(&mut self, pid: Pid, first: usize, folder: &Folder, name: &str) {
+        let id = |prefix| name.strip_prefix(prefix).and_then(|id: &str| id.parse().ok());
+        if let Some(gpu_id) = id("vram_") {
+            let memory = folder.read_u64(name, VRAM).map(Bytes);
+            let holding = self.holding(pid, first, gpu_id);
+            holding.memory = joined(holding.memory, memory, Bytes::saturating_add);
+        } else if let Some(gpu_id) = id("sdma_") {
+            // The driver writes microseconds (kernel: `kfd_priv.h`, SDMA_ACTIVITY_DIVISOR).
+            let copies = folder.read_u64(name, SDMA).map(Nanoseconds::from_micros);
+            let holding = self.holding(pid, first, gpu_id);
+            holding.copies = joined(holding.copies, copies, Nanoseconds::saturating_add);
+        } else if let Some(gpu_id) = id("stats_") {
+            let Ok(stats) = folder.folder(name) else { return };
+            let units = stats.read_u64("cu_occupancy", OCCUPANCY).map(Count);
+            let holding = self.holding(pid, first, gpu_id);
+            holding.units = joined(holding.units, units, Count::saturating_add);
+        } else if name == "queues" {
+            let Ok(queues) = folder.folder(name) else { return };
+            let _ = queues.each(|queue| self.queues.extend(gpu_of(&queues, queue)));
+        }
+    }
+
+    /// The process' holding on a GPU, made when there is none yet.
+    fn holding(&mut self, pid: Pid, first: usize, gpu_id: u32) -> &mut Holding {
+        let known = self.all[first..].iter().position(|holding| holding.gpu_id == gpu_id);
+        let at = known.map_or(self.all.len(), |at| first + at);
+        if known.is_none() {
+            let (memory, copies, units) = (Err(NO_FILE), Err(NO_FILE), Err(NO_FILE));
+            self.all.push(Holding { pid, gpu_id, memory, copies, units });
+        }
+        &mut self.all[at]
+    }
+}
+
+impl Holding {
+    /// True for a process that uses the GPU. One without a readable `vram_` file has ended.
+    fn says_something(&self, queues: &[u32]) -> bool {
+        match self.memory {
+            Ok(Bytes::ZERO) => {
+                self.copies.is_ok_and(|time| time != Nanoseconds::ZERO) || queues.contains(&self.gpu_id)
+            }
+            Err(Absence::NotSupported { .. } | Absence::Lost) => false,
+            _ => true,
         }
     }
 }
 
-/// What the files of one context say; nothing when the process has ended meanwhile.
-fn holding(context: &Path, entry: &str, pid: Pid, gpu_id: u32) -> Option<Holding> {
-    const VRAM: &str = "class/kfd/kfd/proc/*/vram_*";
-    const SDMA: &str = "class/kfd/kfd/proc/*/sdma_*";
-    let memory = match file::read_u64(&context.join(entry)) {
-        Ok(bytes) => Ok(Bytes(bytes)),
-        // Its folder is gone, or being taken down (ENODEV).
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::DeviceLost) => return None,
-        Err(error) => Err(error.absence(VRAM)),
-    };
-    // The driver writes microseconds (kernel: `kfd_priv.h`, SDMA_ACTIVITY_DIVISOR).
-    let copies = Attribute::new(context.join(format!("sdma_{gpu_id}")), SDMA).read_u64();
-    let copies = copies.map(Nanoseconds::from_micros);
-    Some(Holding { pid, gpu_id, memory, copies, units: Err(Absence::NotYet) })
+fn gpu_of(queues: &Folder, queue: &str) -> Option<u32> {
+    u32::try_from(queues.folder(queue).ok()?.read_u64("gpuid", QUEUE).ok()?).ok()
 }
 
-fn has_copied(holding: &Holding) -> bool {
-    holding.copies.is_ok_and(|time| time != Nanoseconds::ZERO)
-}
-
-impl Holding {
-    /// Adds what another context of the same process holds.
-    fn join(&mut self, other: &Self) {
-        self.memory = both(self.memory, other.memory, Bytes::saturating_add);
-        self.copies = match (self.copies, other.copies) {
-            // A context without copy queues has no such file.
-            (Err(Absence::NotSupported { .. }), copies) => copies,
-            (copies, Err(Absence::NotSupported { .. })) => copies,
-            (one, other) => both(one, other, Nanoseconds::saturating_add),
-        };
+/// What two contexts hold together; a context without such a file holds nothing of the sort.
+fn joined<T>(one: Result<T, Absence>, other: Result<T, Absence>, add: fn(T, T) -> T) -> Result<T, Absence> {
+    match (one, other) {
+        (Err(Absence::NotSupported { .. }), other) => other,
+        (one, Err(Absence::NotSupported { .. })) => one,
+        (one, other) => Ok(add(one?, other?)),
     }
-}
-
-fn both<T>(one: Result<T, Absence>, other: Result<T, Absence>, add: fn(T, T) -> T) -> Result<T, Absence> {
-    Ok(add(one?, other?))
-}
-
-/// Compute units that the process' waves fill now, in all its contexts: the driver looks at the
-/// queues of the process as a whole.
-fn occupied(process: &Path, gpu_id: u32) -> Result<Count, Absence> {
-    const OCCUPANCY: &str = "class/kfd/kfd/proc/*/stats_*/cu_occupancy";
-    let path = process.join(format!("stats_{gpu_id}")).join("cu_occupancy");
-    Attribute::new(path, OCCUPANCY).read_u64().map(Count)
-}
-
-/// The process itself and, on newer kernels, its secondary contexts.
-fn contexts(process: &Path) -> Vec<PathBuf> {
-    let nested =
-        file::list(process).unwrap_or_default().into_iter().filter(|name| name.starts_with("context_"));
-    std::iter::once(process.to_path_buf()).chain(nested.map(|name| process.join(name))).collect()
-}
-
-/// The GPUs on which the process has queues.
-fn queue_gpus(contexts: &[PathBuf]) -> Vec<u32> {
-    let mut found = Vec::new();
-    for queues in contexts.iter().map(|context| context.join("queues")) {
-        let names = file::list(&queues).unwrap_or_default();
-        found.extend(
-            names.iter().filter_map(|name| {
-                file::read_text(&queues.join(name).join("gpuid")).ok()?.parse::<u32>().ok()
-            }),
-        );
-    }
-    found
 }
 
 /// The reading that a holding is on `unit`.

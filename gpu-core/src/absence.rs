@@ -90,6 +90,8 @@ impl fmt::Display for Absence {
     }
 }
 
+impl std::error::Error for Absence {}
+
 #[cfg(feature = "serde")]
 impl serde::Serialize for Absence {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -136,8 +136,8 @@ pub fn apply(
     device: DeviceId,
     plan: &Plan,
     inner: &Inner,
-) -> Result<Applied, ApplyError> {
-    let refused = |refusal| ApplyError { step: Step::Check, refusal, left: Left::Untouched };
+) -> Result<Applied, Box<ApplyError>> {
+    let refused = |refusal| Box::new(ApplyError { step: Step::Check, refusal, left: Left::Untouched });
     let state = partitioner.board(device).map_err(refused)?;
     let doomed = check(&state, plan).map_err(refused)?;
     let mut work = Work { partitioner, device, state, made: Vec::new(), destroyed: Vec::new() };
@@ -146,9 +146,10 @@ pub fn apply(
             let destroyed = work.destroyed.iter().map(|part| (part.id, part.incarnation)).collect();
             Ok(Applied { state: work.state, made: work.made, destroyed })
         }
-        Err((step, refusal)) => {
+        Err(failed) => {
+            let (step, refusal) = *failed;
             let left = work.undo(&refusal);
-            Err(ApplyError { step, refusal, left })
+            Err(Box::new(ApplyError { step, refusal, left }))
         }
     }
 }
@@ -191,16 +192,21 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn carry_out(&mut self, plan: &Plan, doomed: &[Partition], inner: &Inner) -> Result<(), (Step, Refusal)> {
+    fn carry_out(
+        &mut self,
+        plan: &Plan,
+        doomed: &[Partition],
+        inner: &Inner,
+    ) -> Result<(), Box<(Step, Refusal)>> {
         for part in doomed {
             let done = self.partitioner.destroy(part.id, self.state.fingerprint());
-            let done = done.map_err(|refusal| (Step::Destroy(part.id), refusal))?;
+            let done = done.map_err(|refusal| Box::new((Step::Destroy(part.id), refusal)))?;
             self.destroyed.push(part.clone());
             self.take(done);
         }
         for new in &plan.create {
             let done = self.partitioner.create(self.device, self.state.fingerprint(), new, inner);
-            self.take(done.map_err(|refusal| (Step::Create(new.clone()), refusal))?);
+            self.take(done.map_err(|refusal| Box::new((Step::Create(new.clone()), refusal)))?);
         }
         Ok(())
     }

@@ -13,6 +13,8 @@
 //! The machine must hold still meanwhile: no partition is made or destroyed, no device lost.
 //! Outside semver: a release may check more.
 
+mod broken;
+
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
@@ -33,6 +35,8 @@ use crate::reading::{Behaviour, Metric, MetricSet, Reading, Value};
 use crate::sample::Sample;
 use crate::tag::Tag;
 use crate::vendor::Vendor;
+
+pub use broken::{Shown, an_unreadable_file_is_named_and_hides_nobody};
 
 /// Runs every check that needs no help from outside.
 ///

@@ -33,6 +33,7 @@ mod backend;
 mod capability;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod cursor;
 mod device;
 mod driver;
 mod drm_client;
@@ -71,6 +72,7 @@ mod vendor;
 pub use absence::{Absence, Need};
 pub use backend::{Backend, BackendExt};
 pub use capability::Capabilities;
+pub use cursor::{Cursor, Cursors};
 pub use device::{Device, MemoryKind};
 pub use driver::Driver;
 pub use drm_client::{DrmClient, DrmEngine, DrmRegion};
@@ -96,7 +98,7 @@ pub use quantity::{Bytes, Count, Hertz, Microjoules, Microwatts, Millicelsius, N
 pub use query::{Query, Units};
 pub use reading::{Behaviour, Metric, MetricSet, Reading, Value};
 pub use refusal::Refusal;
-pub use sample::{Cursor, Sample, UnitReading};
+pub use sample::{Sample, UnitReading};
 pub use sweep::{Sweep, SweepRequest, Sweeper, SweptProcess};
 pub use tag::Tag;
 pub use throttle::ThrottleReasons;

@@ -17,9 +17,9 @@
 //!     .build()?;
 //! let wanted = board.wanted(["3g", "1g", "1g"])?;
 //! let plan = board.plan(&Layout::default(), &Request::add(wanted))?;
-//! let places: Vec<String> = plan.create.iter().map(|new| format!("{}@{}", new.name, new.placement)).collect();
+//! let places = plan.create.iter().map(|new| format!("{}@{}", new.name, new.placement));
 //! // With the 3g at 4, the slot that no 1g can have is not left over.
-//! assert_eq!(places, ["3g@4:4", "1g@0:1", "1g@1:1"]);
+//! assert_eq!(places.collect::<Vec<_>>(), ["3g@4:4", "1g@0:1", "1g@1:1"]);
 //!
 //! let refused = board.plan(&Layout::default(), &Request::add(board.wanted(["4g", "4g"])?)).unwrap_err();
 //! assert!(refused.to_string().starts_with("at most 1 of 4g, and 2 are wanted"), "{refused}");

@@ -216,6 +216,7 @@ pub struct ProcessReading {
 impl ProcessReading {
     /// A process of which only number and unit are known; the rest is absent for that reason.
     #[must_use]
+    #[inline]
     pub const fn new(unit: UnitId, pid: Pid, pid_view: PidView, absence: Absence) -> Self {
         Self {
             unit,

@@ -92,6 +92,7 @@ macro_rules! metrics {
         impl Reading {
             /// A reading in which every metric is absent for the same reason.
             #[must_use]
+            #[inline]
             pub const fn absent(absence: Absence) -> Self {
                 Self { $($field: Err(absence),)* }
             }
@@ -106,7 +107,14 @@ macro_rules! metrics {
                 }
             }
 
+            /// True when some metric is absent for a reason that `is_it`.
+            #[inline]
+            pub fn any_absent(&self, is_it: impl Fn(&Absence) -> bool) -> bool {
+                $(self.$field.as_ref().is_err_and(&is_it))||*
+            }
+
             /// Puts the same absence in the place of one metric.
+            #[inline]
             pub fn set_absent(&mut self, metric: Metric, absence: Absence) {
                 match metric {
                     $(Metric::$variant => self.$field = Err(absence),)*
@@ -250,6 +258,7 @@ impl Reading {
 
 impl Default for Reading {
     /// A reading of nothing yet.
+    #[inline]
     fn default() -> Self {
         Self::absent(Absence::NotYet)
     }

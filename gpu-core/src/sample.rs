@@ -1,5 +1,6 @@
 //! [`Sample`]: what units and processes showed at one time.
 
+use crate::cursor::Cursor;
 use crate::id::{DeviceId, UnitId};
 use crate::problem::Problem;
 use crate::process::{Pid, ProcessReading};
@@ -13,21 +14,6 @@ pub struct UnitReading {
     pub unit: UnitId,
     /// What it showed.
     pub reading: Reading,
-}
-
-/// How far the caller has read into one process's history on one device.
-///
-/// One a process: sources such as NVML keep one row for each, every row with a time stamp of its
-/// own, and one stamp for all of them would lose those that come late.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Cursor {
-    /// On which device.
-    pub device: DeviceId,
-    /// Whose history, in the namespace in which the source counts.
-    pub pid: Pid,
-    /// The newest stamp that was seen, in the source's own time.
-    pub stamp: u64,
 }
 
 /// What units and processes showed at one time. The caller's, and reused: once its lists have
@@ -101,6 +87,7 @@ impl Sample {
 
     /// Adds a unit with every metric absent for one reason, and hands out its reading to be
     /// filled in. For backends.
+    #[inline]
     pub fn push(&mut self, unit: impl Into<UnitId>, reading: Reading) -> &mut Reading {
         self.units.push(UnitReading { unit: unit.into(), reading });
         let last = self.units.len() - 1;
@@ -110,29 +97,20 @@ impl Sample {
     /// The stamp up to which a process's history on a device has been read; 0 before the first.
     #[must_use]
     pub fn cursor(&self, device: DeviceId, pid: Pid) -> u64 {
-        let at = self.cursors.binary_search_by_key(&(device, pid), |cursor| (cursor.device, cursor.pid));
-        at.map_or(0, |at| self.cursors[at].stamp)
-    }
-
-    /// The newest stamp that was seen of any process on a device; 0 before the first.
-    #[must_use]
-    pub fn newest_cursor(&self, device: DeviceId) -> u64 {
-        let here = self.cursors.iter().filter(|cursor| cursor.device == device);
-        here.map(|cursor| cursor.stamp).max().unwrap_or(0)
+        self.cursor_at(device, pid).map_or(0, |at| self.cursors[at].stamp)
     }
 
     /// Notes how far a process's history on a device has been read. For backends.
     pub fn set_cursor(&mut self, device: DeviceId, pid: Pid, stamp: u64) {
-        match self.cursors.binary_search_by_key(&(device, pid), |cursor| (cursor.device, cursor.pid)) {
+        match self.cursor_at(device, pid) {
             Ok(at) => self.cursors[at].stamp = stamp,
             Err(at) => self.cursors.insert(at, Cursor { device, pid, stamp }),
         }
     }
 
-    /// Forgets the cursors on a device that `keep` does not want: of processes that ended. For
-    /// backends.
-    pub fn retain_cursors(&mut self, device: DeviceId, keep: impl Fn(&Cursor) -> bool) {
-        self.cursors.retain(|cursor| cursor.device != device || keep(cursor));
+    /// Where the cursor is, or would be: they are in order.
+    fn cursor_at(&self, device: DeviceId, pid: Pid) -> Result<usize, usize> {
+        self.cursors.binary_search_by(|cursor| cursor.device.cmp(&device).then(cursor.pid.cmp(&pid)))
     }
 }
 

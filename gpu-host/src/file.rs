@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use gpu_core::{Absence, Error, ErrorKind, Need};
 
 /// What fits into the first read: sysfs attributes are at most one page.
-const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 
 /// Largest text file that is read whole. Nothing that a kernel writes for us is near it.
 const LARGEST: usize = 1 << 20;
@@ -204,7 +204,7 @@ impl Attribute {
             }
             Ok(lines)
         };
-        count().map_err(|error| self.absence(&error))
+        count().map_err(|error| absence(&error, self.name))
     }
 
     /// Fills `page` with the file's first bytes, as they are, in one read; says how many.
@@ -212,7 +212,9 @@ impl Attribute {
     /// # Errors
     /// Why it cannot be read: see [`Attribute::with_bytes`].
     pub fn read_into(&self, page: &mut [u8]) -> Result<usize, Absence> {
-        File::open(&self.path).and_then(|mut file| file.read(page)).map_err(|error| self.absence(&error))
+        File::open(&self.path)
+            .and_then(|mut file| file.read(page))
+            .map_err(|error| absence(&error, self.name))
     }
 
     /// What `parse` makes of the file's first page.
@@ -226,19 +228,19 @@ impl Attribute {
         let count = self.read_into(&mut page)?;
         parse(trimmed(&page[..count])).ok_or(Absence::Failed { at: self.name, code: None })
     }
+}
 
-    /// The absence that an error of the operating system is.
-    fn absence(&self, error: &std::io::Error) -> Absence {
-        // EINVAL 22, ENODATA 61, EOPNOTSUPP 95: the driver has the file and no value for it.
-        match (error.kind(), error.raw_os_error()) {
-            (IoKind::NotFound | IoKind::NotADirectory, _) | (_, Some(22 | 61 | 95)) => {
-                Absence::NotSupported { why: self.name }
-            }
-            (IoKind::PermissionDenied, _) => Absence::NotPermitted { needs: Need::Access(self.name) },
-            (IoKind::TimedOut, _) => Absence::TimedOut,
-            _ if is_gone(error) => Absence::Lost,
-            (_, code) => Absence::Failed { at: self.name, code },
+/// The absence that an error of the operating system is, about the file called `name`.
+pub(crate) fn absence(error: &std::io::Error, name: &'static str) -> Absence {
+    // EINVAL 22, ENODATA 61, EOPNOTSUPP 95: the driver has the file and no value for it.
+    match (error.kind(), error.raw_os_error()) {
+        (IoKind::NotFound | IoKind::NotADirectory, _) | (_, Some(22 | 61 | 95)) => {
+            Absence::NotSupported { why: name }
         }
+        (IoKind::PermissionDenied, _) => Absence::NotPermitted { needs: Need::Access(name) },
+        (IoKind::TimedOut, _) => Absence::TimedOut,
+        _ if is_gone(error) => Absence::Lost,
+        (_, code) => Absence::Failed { at: name, code },
     }
 }
 

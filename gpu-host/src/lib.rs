@@ -4,16 +4,18 @@
 //! |---|---|
 //! | [`Roots`] | nothing: it says where the trees lie |
 //! | [`mod@file`] | small kernel files: one open, one read, one close |
+//! | [`Folder`] | a directory held open, for many small files in it |
 //! | [`pci`] | functions on the PCI bus, and where two of them meet |
 //! | [`drm`] | cards and render nodes, with their device numbers |
 //! | [`fdinfo`] | DRM's accounting of an open descriptor |
 //! | [`hwmon`] | sensor chips of a device |
 //! | [`boot`], [`SystemClock`] | which boot, and what time |
 //! | [`stat`], [`ProcSweeper`] | processes: name, start time, device files held open |
+//! | [`lock`] | nothing: it keeps writers of this family apart |
 //! | [`pid_namespace`] | whether a `/proc` counts as the machine itself does |
 //!
 //! Parsers take text, readers take a root; nothing below [`Roots::default`] knows `/sys` or
-//! `/proc`. Nothing is cached, nothing is written, nothing is woken.
+//! `/proc`. Nothing is cached, nothing is written but lock files, nothing is woken.
 
 #![forbid(unsafe_code)]
 
@@ -22,7 +24,9 @@ mod clock;
 pub mod drm;
 pub mod fdinfo;
 pub mod file;
+mod folder;
 pub mod hwmon;
+pub mod lock;
 pub mod pci;
 pub mod pid_namespace;
 mod roots;
@@ -30,5 +34,6 @@ pub mod stat;
 mod sweeper;
 
 pub use clock::SystemClock;
+pub use folder::Folder;
 pub use roots::Roots;
 pub use sweeper::ProcSweeper;

@@ -18,12 +18,19 @@ pub struct Roots {
     pub sysfs: PathBuf,
     /// Processes and driver facts, usually `/proc`.
     pub proc: PathBuf,
+    /// Where writers of this family keep their lock files, usually `/run/gpu-accounting`. Made
+    /// when something is changed, never by reading.
+    pub locks: PathBuf,
 }
 
 impl Default for Roots {
     /// The machine's own trees.
     fn default() -> Self {
-        Self { sysfs: PathBuf::from("/sys"), proc: PathBuf::from("/proc") }
+        Self {
+            sysfs: PathBuf::from("/sys"),
+            proc: PathBuf::from("/proc"),
+            locks: PathBuf::from("/run/gpu-accounting"),
+        }
     }
 }
 
@@ -38,6 +45,13 @@ impl Roots {
     #[must_use]
     pub fn proc(self, root: impl Into<PathBuf>) -> Self {
         Self { proc: root.into(), ..self }
+    }
+
+    /// The same roots with the lock files elsewhere: an agent in a container names the host's
+    /// folder, so that it is kept apart from writers outside.
+    #[must_use]
+    pub fn locks(self, folder: impl Into<PathBuf>) -> Self {
+        Self { locks: folder.into(), ..self }
     }
 
     /// True when the device tree is the machine's own, mounted where it always is.

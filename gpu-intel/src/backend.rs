@@ -9,6 +9,7 @@ use gpu_core::{
 };
 
 use crate::board::{self, Board, Boards};
+use crate::reading::Tiles;
 use crate::{inventory, reading};
 
 /// Reads Intel's GPUs from sysfs and hwmon.
@@ -112,7 +113,7 @@ fn sample_board(board: &Board, query: &Query<'_>, now: BootTime, sample: &mut Sa
         sample.problems.push(Problem::new(Vendor::INTEL, &error));
     }
     let metrics = query.metrics;
-    let mut unit = |unit: UnitId, read: &dyn Fn(&mut Reading)| {
+    let mut unit = |unit: UnitId, read: &mut dyn FnMut(&mut Reading)| {
         if wants(query, unit) {
             let reading = sample.push(unit, Reading::default());
             match unreadable {
@@ -121,14 +122,16 @@ fn sample_board(board: &Board, query: &Query<'_>, now: BootTime, sample: &mut Sa
             }
         }
     };
-    unit(board.id.into(), &|reading| board.sensors.read(metrics, now, reading));
+    let mut tiles = Tiles::default();
+    unit(board.id.into(), &mut |reading| board.sensors.read(&mut tiles, metrics, now, reading));
     if board.has_tiles() {
-        for tile in &board.tiles {
-            unit(board.tile_id(tile).into(), &|reading| reading::tile(tile, metrics, now, reading));
+        for (position, tile) in board.tiles.iter().enumerate() {
+            let id = board.tile_id(tile).into();
+            unit(id, &mut |reading| reading::tile(tile, position, &mut tiles, metrics, now, reading));
         }
     }
     for function in &board.virtual_functions {
         let id = board.function_id(function).into();
-        unit(id, &|reading| reading::virtual_function(function, metrics, now, reading));
+        unit(id, &mut |reading| reading::virtual_function(function, metrics, now, reading));
     }
 }

@@ -29,8 +29,10 @@ const WHOLE_GPU_ONLY: Absence =
 pub(crate) struct Sensors {
     path: PathBuf,
     runtime_status: Option<Attribute>,
-    /// To be added up.
-    memory: Vec<Attribute>,
+    /// Memory of all tiles, where the driver has a file for it.
+    total: Option<Attribute>,
+    /// Memory of each tile, to be added up where there is no total.
+    memory: Vec<Option<Attribute>>,
     gts: Vec<Gt>,
     energy: Option<Attribute>,
     power_limit: Option<Attribute>,
@@ -48,10 +50,8 @@ impl Sensors {
         let mut sensors = Self {
             path: path.to_path_buf(),
             runtime_status: Some(Attribute::new(path.join(status), status)).filter(Attribute::exists),
-            memory: match total {
-                Some(total) => vec![total],
-                None => tiles.iter().filter_map(|tile| tile.memory.clone()).collect(),
-            },
+            total,
+            memory: tiles.iter().map(|tile| tile.memory.clone()).collect(),
             gts: tiles.iter().map(|tile| tile.gt.clone()).collect(),
             ..Self::default()
         };
@@ -81,12 +81,12 @@ impl Sensors {
 
     /// True when a file shows memory of the card's own.
     pub(crate) fn has_memory(&self) -> bool {
-        !self.memory.is_empty()
+        self.total.is_some() || self.memory.iter().any(Option::is_some)
     }
 
     /// Memory of all tiles together.
     pub(crate) fn memory_total(&self) -> Result<Bytes, Absence> {
-        memory(&self.memory)
+        Tiles::default().all_memory(self)
     }
 
     /// Why nothing can be read now, if so: the GPU is gone or sleeps.
@@ -100,10 +100,10 @@ impl Sensors {
     }
 
     /// Fills in what is wanted of the whole GPU.
-    pub(crate) fn read(&self, wanted: MetricSet, now: BootTime, reading: &mut Reading) {
+    pub(crate) fn read(&self, tiles: &mut Tiles, wanted: MetricSet, now: BootTime, reading: &mut Reading) {
         let read = Reader { wanted, now };
         read.absences(reading);
-        read.memory(reading, &self.memory);
+        read.memory(reading, || tiles.all_memory(self));
         read.value(&mut reading.energy, Metric::Energy, self.energy.as_ref(), Source::Hwmon, Microjoules);
         let limit = |slot: &mut _, metric, file: &Option<Attribute>| {
             read.value(slot, metric, file.as_ref(), Source::Hwmon, Microwatts);
@@ -127,21 +127,28 @@ impl Sensors {
                 read.absent(reading, Metric::ClockGraphicsMax, why);
             }
         }
-        read.throttle(reading, &self.gts);
+        read.throttle(reading, || tiles.all_throttle(&self.gts));
     }
 }
 
-/// Fills in what is wanted of one tile.
-pub(crate) fn tile(tile: &Tile, wanted: MetricSet, now: BootTime, reading: &mut Reading) {
+/// Fills in what is wanted of the tile at a position.
+pub(crate) fn tile(
+    tile: &Tile,
+    position: usize,
+    tiles: &mut Tiles,
+    wanted: MetricSet,
+    now: BootTime,
+    reading: &mut Reading,
+) {
     let read = Reader { wanted, now };
     read.fill(reading, WHOLE_GPU_ONLY);
     read.absences(reading);
-    read.memory(reading, tile.memory.as_slice());
+    read.memory(reading, || tiles.memory(position, tile.memory.as_ref()));
     if tile.energy.is_some() {
         read.value(&mut reading.energy, Metric::Energy, tile.energy.as_ref(), Source::Hwmon, Microjoules);
     }
     read.clocks(reading, &tile.gt);
-    read.throttle(reading, std::slice::from_ref(&tile.gt));
+    read.throttle(reading, || tiles.throttle(position, &tile.gt));
 }
 
 /// Fills in what is wanted of one virtual function, as its physical function's driver shows it.
@@ -153,7 +160,7 @@ pub(crate) fn virtual_function(
 ) {
     let read = Reader { wanted, now };
     read.fill(reading, WHOLE_GPU_ONLY);
-    read.memory(reading, &function.quota.memory);
+    read.memory(reading, || memory(&function.quota.memory));
     read.absent(reading, Metric::MemoryUsed, FDINFO);
     read.absent(reading, Metric::MemoryFree, FDINFO);
 }
@@ -163,20 +170,23 @@ pub(crate) fn fill(reading: &mut Reading, wanted: MetricSet, absence: Absence) {
     Reader { wanted, now: BootTime(0) }.fill(reading, absence);
 }
 
-/// The sum of what the files say; a quota of 0 is none, and the driver shares out as it likes.
+/// The sum of what the files say.
 pub(crate) fn memory(files: &[Attribute]) -> Result<Bytes, Absence> {
-    if files.is_empty() {
-        return Err(Absence::NotSupported { why: "the driver shows no memory that is its own" });
+    sum(files.iter().map(|file| file.read_u64().map(Bytes)))
+}
+
+/// A quota of 0 is none, and the driver shares out as it likes.
+fn sum(parts: impl Iterator<Item = Result<Bytes, Absence>>) -> Result<Bytes, Absence> {
+    const OVERFLOW: Absence = Absence::Failed { at: "the sum of the tiles' memory", code: None };
+    let mut sum = None;
+    for part in parts {
+        sum = Some(sum.unwrap_or(Bytes::ZERO).checked_add(part?).ok_or(OVERFLOW)?);
     }
-    let mut sum = Bytes::ZERO;
-    for file in files {
-        let overflow = Absence::Failed { at: "the sum of the tiles' memory", code: None };
-        sum = sum.checked_add(Bytes(file.read_u64()?)).ok_or(overflow)?;
+    match sum {
+        None => Err(Absence::NotSupported { why: "the driver shows no memory that is its own" }),
+        Some(Bytes::ZERO) => Err(Absence::NotSupported { why: "the driver says 0: no memory is set aside" }),
+        Some(sum) => Ok(sum),
     }
-    if sum == Bytes::ZERO {
-        return Err(Absence::NotSupported { why: "the driver says 0: no memory is set aside" });
-    }
-    Ok(sum)
 }
 
 /// The graphics of Intel's processors is always function 00:02.0.
@@ -224,9 +234,9 @@ impl Reader {
         }
     }
 
-    fn memory(&self, reading: &mut Reading, files: &[Attribute]) {
+    fn memory(&self, reading: &mut Reading, total: impl FnOnce() -> Result<Bytes, Absence>) {
         if self.wanted.has(Metric::MemoryTotal) {
-            reading.memory_total = memory(files).map(|total| Measured::new(total, self.now, Source::Sysfs));
+            reading.memory_total = total().map(|total| Measured::new(total, self.now, Source::Sysfs));
         }
     }
 
@@ -237,22 +247,10 @@ impl Reader {
         self.value(&mut reading.clock_graphics_max, Metric::ClockGraphicsMax, most, Source::Sysfs, mhz);
     }
 
-    /// The reasons of all tiles together.
-    fn throttle(&self, reading: &mut Reading, gts: &[Gt]) {
-        if !self.wanted.has(Metric::Throttle) {
-            return;
+    fn throttle(&self, reading: &mut Reading, reasons: impl FnOnce() -> Result<ThrottleReasons, Absence>) {
+        if self.wanted.has(Metric::Throttle) {
+            reading.throttle = reasons().map(|reasons| Measured::new(reasons, self.now, Source::Sysfs));
         }
-        let mut all = Err(Absence::NotSupported { why: NO_FILE });
-        for gt in gts.iter().filter(|gt| gt.throttle_status.is_some()) {
-            match throttle_reasons(gt) {
-                Ok(reasons) => all = Ok(all.unwrap_or(ThrottleReasons::NONE) | reasons),
-                Err(absence) => {
-                    all = Err(absence);
-                    break;
-                }
-            }
-        }
-        reading.throttle = all.map(|reasons| Measured::new(reasons, self.now, Source::Sysfs));
     }
 
     fn absences(&self, reading: &mut Reading) {
@@ -307,6 +305,63 @@ impl Reader {
         if self.wanted.has(metric) {
             reading.set_absent(metric, Absence::NotSupported { why });
         }
+    }
+}
+
+/// More tiles than any GPU has: what is kept of one sample.
+const KEPT: usize = 4;
+
+/// What tiles showed in one sample. The whole GPU asks for it and so does each tile; the files
+/// are read once.
+#[derive(Default)]
+pub(crate) struct Tiles {
+    memory: [Option<Result<Bytes, Absence>>; KEPT],
+    throttle: [Option<Result<ThrottleReasons, Absence>>; KEPT],
+}
+
+impl Tiles {
+    fn bytes(&mut self, position: usize, file: &Attribute) -> Result<Bytes, Absence> {
+        once(self.memory.get_mut(position), || file.read_u64().map(Bytes))
+    }
+
+    fn memory(&mut self, position: usize, file: Option<&Attribute>) -> Result<Bytes, Absence> {
+        sum(file.into_iter().map(|file| self.bytes(position, file)))
+    }
+
+    /// Memory of all tiles together.
+    fn all_memory(&mut self, sensors: &Sensors) -> Result<Bytes, Absence> {
+        if let Some(total) = &sensors.total {
+            return memory(std::slice::from_ref(total));
+        }
+        let files = sensors.memory.iter().enumerate();
+        sum(files.filter_map(|(position, file)| Some(self.bytes(position, file.as_ref()?))))
+    }
+
+    /// A GT without a file for it does not tell.
+    fn throttle(&mut self, position: usize, gt: &Gt) -> Result<ThrottleReasons, Absence> {
+        const NONE: Absence = Absence::NotSupported { why: NO_FILE };
+        let read = || if gt.throttle_status.is_some() { throttle_reasons(gt) } else { Err(NONE) };
+        once(self.throttle.get_mut(position), read)
+    }
+
+    /// The reasons of all tiles together.
+    fn all_throttle(&mut self, gts: &[Gt]) -> Result<ThrottleReasons, Absence> {
+        let mut all = Err(Absence::NotSupported { why: NO_FILE });
+        for (position, gt) in gts.iter().enumerate().filter(|(_, gt)| gt.throttle_status.is_some()) {
+            let reasons = self.throttle(position, gt)?;
+            all = Ok(all.unwrap_or(ThrottleReasons::NONE) | reasons);
+        }
+        all
+    }
+}
+
+fn once<T: Copy>(
+    kept: Option<&mut Option<Result<T, Absence>>>,
+    read: impl FnOnce() -> Result<T, Absence>,
+) -> Result<T, Absence> {
+    match kept {
+        Some(kept) => *kept.get_or_insert_with(read),
+        None => read(),
     }
 }
 

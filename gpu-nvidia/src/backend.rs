@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use gpu_core::{
-    Absence, Backend, BootTime, Capabilities, Clock, Error, ErrorKind, Inventory, Metric, MetricSet, PidView,
-    Problem, Query, Reading, Sample, UnitId, Units, Vendor,
+    Absence, Backend, BootId, BootTime, Capabilities, Clock, Error, ErrorKind, Inventory, Metric, MetricSet,
+    Partitioner, PidView, Problem, Query, Reading, Sample, UnitId, Units, Vendor,
 };
 
 use crate::board::{Board, Boards};
@@ -14,7 +14,7 @@ use crate::discover::Options;
 use crate::ffi::Library;
 use crate::process::{self, Lists, Look};
 use crate::reading::{self, Reader};
-use crate::{inventory, partition};
+use crate::{capability, inventory, partition};
 
 /// Reads NVIDIA's GPUs through NVML.
 ///
@@ -31,7 +31,9 @@ pub struct NvidiaBackend {
     lists: Mutex<Lists>,
     library: Library,
     path: PathBuf,
+    proc: PathBuf,
     sysfs: PathBuf,
+    locks: PathBuf,
     clock: Arc<dyn Clock>,
 }
 
@@ -47,13 +49,27 @@ impl NvidiaBackend {
             lists: Mutex::new(Lists::new(&version, view)),
             library,
             path: path.to_path_buf(),
+            proc: roots.proc.clone(),
             sysfs: roots.sysfs.clone(),
+            locks: roots.locks.clone(),
             clock: Arc::clone(&options.clock),
         })
     }
 
     fn boards(&self) -> Arc<Boards> {
         Arc::clone(&self.boards.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) const fn library(&self) -> &Library {
+        &self.library
+    }
+
+    pub(crate) fn locks(&self) -> &Path {
+        &self.locks
+    }
+
+    pub(crate) fn boot_id(&self) -> BootId {
+        self.clock.boot_id()
     }
 
     fn keep(&self, boards: Boards) -> Arc<Boards> {
@@ -63,7 +79,7 @@ impl NvidiaBackend {
     }
 
     /// Looks at the machine again.
-    fn look_again(&self) -> Result<Arc<Boards>, Error> {
+    pub(crate) fn look_again(&self) -> Result<Arc<Boards>, Error> {
         let _turn = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(self.keep(Boards::look(&self.library, &self.sysfs, &self.boards())?))
     }
@@ -117,7 +133,7 @@ impl NvidiaBackend {
     }
 
     /// Asks a GPU by the handles that are known. False when a handle may be stale.
-    fn attempt(&self, board: &Arc<Board>, query: &Query<'_>, sample: &mut Sample) -> bool {
+    pub(crate) fn attempt(&self, board: &Arc<Board>, query: &Query<'_>, sample: &mut Sample) -> bool {
         let now = self.clock.boot_now();
         let wants = |unit: UnitId| wants(query, unit);
         let mut beyond = board.is_asleep().then_some(Absence::Asleep);
@@ -130,7 +146,7 @@ impl NvidiaBackend {
                 let reader = Reader { library: &self.library, board, wanted: query.metrics, now };
                 reader.device(slot);
                 is_good = !reading::is_suspect(slot);
-                if reading::is_lost(slot) {
+                if !is_good && reading::is_lost(slot) {
                     beyond = Some(Absence::Lost);
                     fill(slot, query.metrics, Absence::Lost);
                     sample.problems.push(gone(board));
@@ -207,7 +223,9 @@ impl Backend for NvidiaBackend {
 
     fn inventory(&self) -> Result<Inventory, Error> {
         let boards = self.look_again()?;
-        Ok(inventory::inventory(&self.library, &self.path, &boards, self.clock.boot_id()))
+        let mut inventory = inventory::inventory(&self.library, &self.path, &boards, self.clock.boot_id());
+        capability::add_nodes(&self.proc, &mut inventory);
+        Ok(inventory)
     }
 
     fn capabilities(&self, unit: UnitId) -> Result<Capabilities, Error> {
@@ -237,6 +255,10 @@ impl Backend for NvidiaBackend {
         }
         Ok(())
     }
+
+    fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
+        Ok(self)
+    }
 }
 
 /// Refuses units of ours that are not there.
@@ -246,7 +268,7 @@ fn check(boards: &Boards, units: Units<'_>) -> Result<(), Error> {
     stranger.map_or(Ok(()), |unit| Err(Error::unknown_unit(unit)))
 }
 
-fn wants(query: &Query<'_>, unit: UnitId) -> bool {
+pub(crate) fn wants(query: &Query<'_>, unit: UnitId) -> bool {
     match query.units {
         Units::All => true,
         Units::Devices => matches!(unit, UnitId::Device(_)),
@@ -264,7 +286,7 @@ fn named<'a>(query: &Query<'a>) -> &'a [UnitId] {
 }
 
 /// Puts one absence in the place of every wanted metric.
-fn fill(reading: &mut Reading, wanted: MetricSet, absence: Absence) {
+pub(crate) fn fill(reading: &mut Reading, wanted: MetricSet, absence: Absence) {
     for metric in Metric::ALL.iter().filter(|metric| wanted.has(**metric)) {
         reading.set_absent(*metric, absence);
     }

@@ -9,6 +9,7 @@ use nvml_wrapper::error::NvmlError;
 
 use crate::backend::NvidiaBackend;
 use crate::ffi::Library;
+use crate::kernel::KernelBackend;
 
 /// Where the library lies that the loader's own path does not name: distributions' folders, the
 /// driver container's, NixOS', WSL's.
@@ -62,13 +63,17 @@ impl Options {
     }
 }
 
-/// Looks for NVML and NVIDIA's GPUs. Never fails: what came of it is in the outcome.
+/// Looks for NVML and NVIDIA's GPUs. Never fails: what came of it is in the outcome. Where NVML
+/// cannot be used and the kernel module is loaded, the outcome is partial: the GPUs are listed by
+/// what the module shows, and nothing is measured.
 ///
 /// Loading a library runs its code: an [`Options::library`] is to be trusted.
 #[must_use]
 pub fn discover(options: &Options) -> Discovery {
     if let Some(why) = unsupported_platform() {
-        return without(Outcome::UnsupportedPlatform { why });
+        let looked_for = vec![LookedFor { what: "NVML".to_owned(), found: why.to_owned() }];
+        let kernel = by_kernel_alone(options, looked_for);
+        return kernel.unwrap_or_else(|_| without(Outcome::UnsupportedPlatform { why }));
     }
     let mut looked_for = Vec::new();
     for path in candidates(options) {
@@ -80,10 +85,21 @@ pub fn discover(options: &Options) -> Discovery {
             Err(Attempt::Final(outcome)) => return without(outcome),
         }
     }
+    let without_driver = |looked_for| without(Outcome::NoDriver { looked_for });
+    by_kernel_alone(options, looked_for).unwrap_or_else(without_driver)
+}
+
+/// What the kernel module tells without NVML, where it is loaded; else what was looked for.
+fn by_kernel_alone(options: &Options, mut looked_for: Vec<LookedFor>) -> Result<Discovery, Vec<LookedFor>> {
     let version = options.roots.proc.join("driver/nvidia/version");
-    let found = if version.exists() { "found: the kernel module is loaded" } else { "not found" };
+    let is_loaded = version.exists() || options.roots.proc.join("driver/nvidia/gpus").exists();
+    let found = if is_loaded { "found: the kernel module is loaded" } else { "not found" };
     looked_for.push(LookedFor { what: version.display().to_string(), found: found.to_owned() });
-    without(Outcome::NoDriver { looked_for })
+    if is_loaded {
+        Ok(Discovery::partial(Box::new(KernelBackend::new(options)), "NVML", looked_for))
+    } else {
+        Err(looked_for)
+    }
 }
 
 fn without(outcome: Outcome) -> Discovery {

@@ -16,7 +16,10 @@ impl Code {
     pub(crate) const TIMEOUT: Self = Self(10);
     pub(crate) const FUNCTION_NOT_FOUND: Self = Self(13);
     pub(crate) const GPU_IS_LOST: Self = Self(15);
+    pub(crate) const RESET_REQUIRED: Self = Self(16);
+    pub(crate) const IN_USE: Self = Self(19);
     pub(crate) const NO_DATA: Self = Self(21);
+    pub(crate) const INSUFFICIENT_RESOURCES: Self = Self(23);
     pub(crate) const ARGUMENT_VERSION_MISMATCH: Self = Self(25);
     pub(crate) const DEPRECATED: Self = Self(26);
     pub(crate) const NOT_READY: Self = Self(27);

@@ -43,7 +43,7 @@ fn known<T>(answer: Result<T, Code>, at: &'static str) -> Known<T> {
     answer.map_err(|code| code.absence(at)).into()
 }
 
-fn device(library: &Library, board: &Board, boot: BootId) -> Device {
+pub(crate) fn device(library: &Library, board: &Board, boot: BootId) -> Device {
     let handle = board.handle;
     let name = library.name(handle).unwrap_or_else(|_| "NVIDIA GPU".to_owned());
     let mut device = Device::new(board.id, name);
@@ -80,7 +80,7 @@ fn device(library: &Library, board: &Board, boot: BootId) -> Device {
     device
 }
 
-fn node(minor: u32) -> DeviceNode {
+pub(crate) fn node(minor: u32) -> DeviceNode {
     DeviceNode {
         path: format!("/dev/nvidia{minor}"),
         number: Some(DeviceNumber { major: MAJOR, minor }),

@@ -14,12 +14,15 @@
 
 mod backend;
 mod board;
+mod capability;
 mod cut;
 mod discover;
 mod error;
 mod ffi;
 mod inventory;
+mod kernel;
 mod partition;
+mod partitioner;
 mod process;
 mod profile;
 mod reading;

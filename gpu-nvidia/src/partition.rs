@@ -5,9 +5,9 @@ use std::hash::Hash;
 use gpu_core::{Absence, BootId, Bytes, Count, Digest, Engines, Known, Mode, Partition, PartitionId};
 
 use crate::board::Board;
-use crate::cut::{GpuInstance, MigDevice};
+use crate::cut::{GpuInstance, MigDevice, Offered};
 use crate::error::Code;
-use crate::ffi::{self, Attributes, ProfileInfo};
+use crate::ffi::{Attributes, ProfileInfo};
 use crate::profile;
 
 pub(crate) const WHOLE_GPU_ONLY: Absence =
@@ -55,7 +55,7 @@ impl Parts<'_> {
         // The profile is the driver's own row; a caller who may not see it has what the devices
         // in the instance say of it.
         let told = |of_profile: fn(&ProfileInfo) -> u32, of_device: fn(&Attributes) -> u32| match offered {
-            Some(profile) => Known::from(Count(of_profile(profile).into())),
+            Some(of) => Known::from(Count(of_profile(&of.info).into())),
             None => count(&attributes, of_device),
         };
         let id = self.board.gpu_instance(instance);
@@ -63,13 +63,13 @@ impl Parts<'_> {
         let mut partition = self.partition(id, &profile, instance.born, None);
         partition.placement = instance.placement.into();
         partition.memory_total = match (offered, &attributes) {
-            (Some(profile), _) => mebibytes(profile.memorySizeMB),
+            (Some(of), _) => mebibytes(of.info.memorySizeMB),
             (None, Ok(told)) => mebibytes(told.memorySizeMB),
             (None, Err(absence)) => Known::absent(*absence),
         };
         partition.compute_slices = told(|of| of.sliceCount, |of| of.gpuInstanceSliceCount);
         partition.compute_units = match (offered, self.spanning(instance)) {
-            (Some(profile), _) => Count(profile.multiprocessorCount.into()).into(),
+            (Some(of), _) => Count(of.info.multiprocessorCount.into()).into(),
             (None, Some(_)) => count(&attributes, |of| of.multiprocessorCount),
             (None, None) => Known::unsupported("NVML tells them for each compute instance"),
         };
@@ -101,23 +101,19 @@ impl Parts<'_> {
     fn profile(
         &self,
         instance: &GpuInstance,
-        offered: Option<&ProfileInfo>,
+        offered: Option<&Offered>,
         attributes: &Result<Attributes, Absence>,
     ) -> Known<String> {
         let of_device = || {
             let names = instance.devices.iter().filter_map(|device| device.name.as_deref());
-            names.filter_map(profile::of_device_name).next().map(str::to_owned)
+            names.filter_map(profile::of_device_name).next()
         };
         let by_size = || {
-            let (slices, memory) = match (offered, attributes) {
-                (Some(profile), _) => (profile.sliceCount, profile.memorySizeMB),
-                (None, Ok(told)) => (told.gpuInstanceSliceCount, told.memorySizeMB),
-                (None, Err(_)) => return None,
-            };
-            profile::name(slices, memory, self.gpu_mib?)
+            let told = attributes.as_ref().ok()?;
+            profile::computed(told.gpuInstanceSliceCount, told.memorySizeMB, self.gpu_mib?)
         };
-        match offered.and_then(ffi::profile_name).or_else(of_device).or_else(by_size) {
-            Some(name) => name.into(),
+        match offered.and_then(|of| profile::name(of, self.gpu_mib)).or_else(of_device).or_else(by_size) {
+            Some(name) => name.to_string().into(),
             None => Known::unsupported("neither the driver's name nor the sizes tell the profile"),
         }
     }
@@ -125,7 +121,7 @@ impl Parts<'_> {
     fn compute_instance(&self, instance: &GpuInstance, device: &MigDevice) -> Partition {
         let attributes = &device.attributes;
         let profile = match device.name.as_deref().and_then(profile::of_compute_instance) {
-            Some(name) => Known::from(name.to_owned()),
+            Some(name) => Known::from(name.to_string()),
             None => Known::unsupported("the driver's name for it has no profile"),
         };
         let id = self.board.compute_instance(instance, device);

@@ -1,29 +1,80 @@
-//! Names of MIG profiles.
+//! What NVML tells of a MIG profile, in the words of `gpu_nvidia_mig`.
 
-/// The name of a GPU instance's profile by its compute slices and memory: the memory as a part of
-/// the GPU's, rounded up to eighths, of the GPU's memory in whole GiB rounded up, rounded to the
-/// nearest. This is the rule by which NVIDIA's own names come out, `3g.71gb` on an H200.
-///
-/// Attributes such as `+me` cannot be told from these numbers.
-pub(crate) fn name(slices: u32, memory_mib: u64, gpu_mib: u64) -> Option<String> {
-    let eighths = memory_mib.checked_mul(8)?.div_ceil(gpu_mib.max(1));
-    let gib = eighths.checked_mul(gpu_mib.div_ceil(1024))?.checked_add(4)? / 8;
-    (gpu_mib != 0 && slices != 0).then(|| format!("{slices}g.{gib}gb"))
+use gpu_core::{Bytes, Count, Engines, Known, Placement};
+use gpu_nvidia_mig::{DeviceName, GpuInstanceProfileId, Profile, ProfileIndex, ProfileName};
+
+use crate::cut::Offered;
+use crate::ffi;
+
+/// The attributes that the names of profiles have which differ from plain ones in more than size,
+/// by index in NVML's enumeration.
+const ATTRIBUTES: [(ProfileIndex, &str); 10] = [
+    (ProfileIndex::SLICE_1_REV1, "+me"),
+    (ProfileIndex::SLICE_2_REV1, "+me"),
+    (ProfileIndex::SLICE_1_GFX, "+gfx"),
+    (ProfileIndex::SLICE_2_GFX, "+gfx"),
+    (ProfileIndex::SLICE_3_GFX, "+gfx"),
+    (ProfileIndex::SLICE_4_GFX, "+gfx"),
+    (ProfileIndex::SLICE_1_NO_ME, "-me"),
+    (ProfileIndex::SLICE_2_NO_ME, "-me"),
+    (ProfileIndex::SLICE_1_ALL_ME, "+me.all"),
+    (ProfileIndex::SLICE_2_ALL_ME, "+me.all"),
+];
+
+/// The name of a profile: the driver's own, or for drivers that have none the one that follows
+/// from its sizes and its index.
+pub(crate) fn name(of: &Offered, gpu_mib: Option<u64>) -> Option<ProfileName> {
+    let told = ffi::profile_name(&of.info).and_then(|name| name.parse().ok());
+    told.or_else(|| {
+        let plain = computed(of.info.sliceCount, of.info.memorySizeMB, gpu_mib?)?;
+        let attribute = ATTRIBUTES.iter().find(|(index, _)| *index == of.index).map_or("", |of| of.1);
+        format!("{plain}{attribute}").parse().ok()
+    })
+}
+
+/// The name that follows from the sizes of an instance and of its GPU, without attributes.
+pub(crate) fn computed(slices: u32, memory_mib: u64, gpu_mib: u64) -> Option<ProfileName> {
+    ProfileName::computed(slices, mebibytes(memory_mib)?, mebibytes(gpu_mib)?)
+}
+
+fn mebibytes(count: u64) -> Option<Bytes> {
+    count.checked_mul(1 << 20).map(Bytes)
 }
 
 /// The GPU instance's profile in the name of a MIG device: `NVIDIA H200 MIG 1c.3g.71gb` lies in a
 /// `3g.71gb`.
-pub(crate) fn of_device_name(name: &str) -> Option<&str> {
-    let profile = of_compute_instance(name)?;
-    match profile.split_once("c.") {
-        Some((slices, rest)) if slices.bytes().all(|byte| byte.is_ascii_digit()) => Some(rest),
-        _ => Some(profile),
-    }
+pub(crate) fn of_device_name(name: &str) -> Option<ProfileName> {
+    of_compute_instance(name).map(|profile| profile.gpu_instance())
 }
 
 /// The whole profile in the name of a MIG device.
-pub(crate) fn of_compute_instance(name: &str) -> Option<&str> {
-    name.rsplit_once("MIG ").map(|(_, profile)| profile.trim()).filter(|profile| !profile.is_empty())
+pub(crate) fn of_compute_instance(name: &str) -> Option<ProfileName> {
+    name.parse::<DeviceName>().ok().map(|name| name.profile().clone())
+}
+
+/// All that NVML tells of a profile. One without a name cannot be planned with.
+pub(crate) fn profile(of: &Offered, places: Vec<Placement>, gpu_mib: Option<u64>) -> Option<Profile> {
+    let info = &of.info;
+    let mut profile = Profile::new(name(of, gpu_mib)?, of.index, info.instanceCount, "NVML");
+    profile.id = GpuInstanceProfileId(info.id).into();
+    profile.slices = info.sliceCount;
+    profile.multiprocessors = count(info.multiprocessorCount);
+    profile.memory = match mebibytes(info.memorySizeMB) {
+        Some(bytes) => bytes.into(),
+        None => Known::unsupported("NVML tells more than there can be"),
+    };
+    profile.places = places.into();
+    profile.engines = Engines::unsupported("NVML does not tell");
+    profile.engines.copy = count(info.copyEngineCount);
+    profile.engines.decoder = count(info.decoderCount);
+    profile.engines.encoder = count(info.encoderCount);
+    profile.engines.jpeg = count(info.jpegCount);
+    profile.engines.optical_flow = count(info.ofaCount);
+    Some(profile)
+}
+
+fn count(n: u32) -> Known<Count> {
+    Count(n.into()).into()
 }
 
 #[cfg(test)]
@@ -31,28 +82,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_as_nvidia_has_them() {
-        // Memory by `nvidia-smi mig -lgip` in MiB.
-        for (slices, mib, gpu, expected) in [
-            (1, 4864, 40960, "1g.5gb"),
-            (3, 19968, 40960, "3g.20gb"),
-            (1, 9984, 81559, "1g.10gb"),
-            (1, 10875, 95830, "1g.12gb"),
-            (3, 47227, 95830, "3g.47gb"),
-            (1, 16384, 143_771, "1g.18gb"),
-            (2, 33280, 143_771, "2g.35gb"),
-            (4, 97280, 97887, "4g.96gb"),
-        ] {
-            assert_eq!(name(slices, mib, gpu).as_deref(), Some(expected));
-        }
-        assert_eq!(name(1, 1, 0), None);
+    fn profiles_out_of_device_names() {
+        let of = |name: &str| of_device_name(name).map(|profile| profile.to_string());
+        assert_eq!(of("NVIDIA H200 MIG 1g.18gb").as_deref(), Some("1g.18gb"));
+        assert_eq!(of("MIG 1c.3g.20gb").as_deref(), Some("3g.20gb"));
+        assert_eq!(of("NVIDIA A100-SXM4-40GB MIG 1g.5gb+me").as_deref(), Some("1g.5gb+me"));
+        assert_eq!(of("NVIDIA H200"), None);
     }
 
+    /// A driver before the names: sizes of an A100-40 by `nvidia-smi mig -lgip`.
     #[test]
-    fn profiles_out_of_device_names() {
-        assert_eq!(of_device_name("NVIDIA H200 MIG 1g.18gb"), Some("1g.18gb"));
-        assert_eq!(of_device_name("MIG 1c.3g.20gb"), Some("3g.20gb"));
-        assert_eq!(of_device_name("NVIDIA A100-SXM4-40GB MIG 1g.5gb+me"), Some("1g.5gb+me"));
-        assert_eq!(of_device_name("NVIDIA H200"), None);
+    fn names_of_drivers_that_have_none() {
+        let of = |index: ProfileIndex, slices: u32, mib: u64| {
+            let mut info: ffi::ProfileInfo = ffi::zeroed();
+            (info.sliceCount, info.memorySizeMB) = (slices, mib);
+            name(&Offered { index, info }, Some(40_960)).map(|name| name.to_string())
+        };
+        assert_eq!(of(ProfileIndex::SLICE_3, 3, 19_968).as_deref(), Some("3g.20gb"));
+        assert_eq!(of(ProfileIndex::SLICE_1_REV1, 1, 4_864).as_deref(), Some("1g.5gb+me"));
+        assert_eq!(of(ProfileIndex::SLICE_1_REV2, 1, 9_856).as_deref(), Some("1g.10gb"));
+        assert_eq!(of(ProfileIndex::SLICE_1, 0, 4_864), None);
     }
 }

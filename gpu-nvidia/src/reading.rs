@@ -26,16 +26,17 @@ pub(crate) struct Reader<'a> {
 
 /// True when NVML answered that the GPU is lost.
 pub(crate) fn is_lost(reading: &Reading) -> bool {
-    Metric::ALL.iter().any(|metric| reading.get(*metric) == Err(Absence::Lost))
+    reading.any_absent(|absence| matches!(absence, Absence::Lost))
 }
 
-/// True when a call answered as it does for a handle that names nothing any more.
+/// True when a call answered as it does for a handle that names nothing any more, a lost GPU's
+/// among them.
 pub(crate) fn is_suspect(reading: &Reading) -> bool {
     let of_handle = [Code::UNINITIALIZED, Code::INVALID_ARGUMENT, Code::NOT_FOUND];
-    Metric::ALL.iter().any(|metric| match reading.get(*metric) {
-        Err(Absence::Lost) => true,
-        Err(Absence::Failed { code: Some(code), .. }) => {
-            of_handle.iter().any(|of| i64::from(of.0) == i64::from(code))
+    reading.any_absent(|absence| match absence {
+        Absence::Lost => true,
+        Absence::Failed { code: Some(code), .. } => {
+            of_handle.iter().any(|of| i64::from(of.0) == i64::from(*code))
         }
         _ => false,
     })
@@ -154,13 +155,25 @@ impl Reader<'_> {
         let (slot, metric) = (&mut reading.power_limit_default, Metric::PowerLimitDefault);
         let at = "nvmlDeviceGetPowerManagementDefaultLimit";
         self.value(slot, metric, at, |h| of.power_limit_default(h), milliwatts);
-        let at = "nvmlDeviceGetPowerManagementLimitConstraints";
-        let (slot, metric) = (&mut reading.power_limit_min, Metric::PowerLimitMin);
-        self.value(slot, metric, at, |h| of.power_limits(h), |(min, _)| milliwatts(min));
-        let (slot, metric) = (&mut reading.power_limit_max, Metric::PowerLimitMax);
-        self.value(slot, metric, at, |h| of.power_limits(h), |(_, max)| milliwatts(max));
+        self.power_limits(reading);
         let at = "nvmlDeviceGetTotalEnergyConsumption";
         self.value(&mut reading.energy, Metric::Energy, at, |h| of.energy(h), Microjoules::from_millijoules);
+    }
+
+    /// One call answers for both.
+    fn power_limits(&self, reading: &mut Reading) {
+        let (min, max) = (self.wanted.has(Metric::PowerLimitMin), self.wanted.has(Metric::PowerLimitMax));
+        if min || max {
+            let both = self.library.power_limits(self.board.handle);
+            let both = both.map_err(|code| code.absence("nvmlDeviceGetPowerManagementLimitConstraints"));
+            let limit = |n: u32| Measured::new(Microwatts::from_milliwatts(n.into()), self.now, Source::Nvml);
+            if min {
+                reading.power_limit_min = both.map(|(min, _)| limit(min));
+            }
+            if max {
+                reading.power_limit_max = both.map(|(_, max)| limit(max));
+            }
+        }
     }
 
     fn heat(&self, reading: &mut Reading) {
@@ -218,16 +231,30 @@ impl Reader<'_> {
         self.value(slot, metric, at, |h| of.ecc_errors(h, 0, 1), Count);
         let (slot, metric) = (&mut reading.ecc_uncorrected_lifetime, Metric::EccUncorrectedLifetime);
         self.value(slot, metric, at, |h| of.ecc_errors(h, 1, 1), Count);
-        let at = "nvmlDeviceGetRemappedRows";
-        let rows = |h| of.remapped_rows(h);
-        let (slot, metric) = (&mut reading.remapped_rows_corrected, Metric::RemappedRowsCorrected);
-        self.value(slot, metric, at, rows, |rows| count(rows[0]));
-        let (slot, metric) = (&mut reading.remapped_rows_uncorrected, Metric::RemappedRowsUncorrected);
-        self.value(slot, metric, at, rows, |rows| count(rows[1]));
-        let (slot, metric) = (&mut reading.remapped_rows_pending, Metric::RemappedRowsPending);
-        self.value(slot, metric, at, rows, |rows| count(rows[2]));
-        let (slot, metric) = (&mut reading.remapped_rows_failed, Metric::RemappedRowsFailed);
-        self.value(slot, metric, at, rows, |rows| count(rows[3]));
+        self.remapped_rows(reading);
+    }
+
+    /// One call answers for all four.
+    fn remapped_rows(&self, reading: &mut Reading) {
+        use Metric::{
+            RemappedRowsCorrected, RemappedRowsFailed, RemappedRowsPending, RemappedRowsUncorrected,
+        };
+        let slots = [
+            (RemappedRowsCorrected, &mut reading.remapped_rows_corrected),
+            (RemappedRowsUncorrected, &mut reading.remapped_rows_uncorrected),
+            (RemappedRowsPending, &mut reading.remapped_rows_pending),
+            (RemappedRowsFailed, &mut reading.remapped_rows_failed),
+        ];
+        if !slots.iter().any(|(metric, _)| self.wanted.has(*metric)) {
+            return;
+        }
+        let rows = self.library.remapped_rows(self.board.handle);
+        let rows = rows.map_err(|code| code.absence("nvmlDeviceGetRemappedRows"));
+        for (position, (metric, slot)) in slots.into_iter().enumerate() {
+            if self.wanted.has(metric) {
+                *slot = rows.map(|rows| Measured::new(count(rows[position]), self.now, Source::Nvml));
+            }
+        }
     }
 
     fn link(&self, reading: &mut Reading) {

@@ -4,7 +4,9 @@
 //! that was active, each with a time stamp of its own, in no order, some of them late, and at
 //! times garbage among them. So every process has a cursor of its own.
 
-use gpu_core::{Absence, BootTime, Measured, Permille, Pid, Sample, Source, WallTime};
+use gpu_core::{
+    Absence, BootTime, Cursors, Measured, Permille, Pid, ProcessReading, Sample, Source, WallTime,
+};
 
 use crate::error::Code;
 use crate::ffi::Utilization;
@@ -20,49 +22,42 @@ const AHEAD: u64 = 1_000_000;
 /// one reads `NotYet`: that it was idle is not said.
 pub(crate) fn add(look: &mut Look<'_>, first: usize, sample: &mut Sample) {
     let (id, wall) = (look.board.id, look.wall.0 / 1000);
-    if sample.newest_cursor(id) > wall + AHEAD {
+    let processes = &mut sample.processes[first..];
+    let mut cursors = Cursors::of(&mut sample.cursors, id);
+    if cursors.newest() > wall + AHEAD {
         // The clock was set back: rows of the new time would look as if they had been seen.
-        sample.retain_cursors(id, |_| false);
+        cursors.retain(|_| false);
     }
-    let since = sample.newest_cursor(id).saturating_sub(LATE);
+    let since = cursors.newest().saturating_sub(LATE);
     let busy = &mut look.lists.busy;
     let rows = match look.library.process_utilization(look.board.handle, since, busy) {
-        Ok(count) => &mut busy[..count],
+        Ok(count) => &busy[..count],
         // No row since.
         Err(Code::NOT_FOUND) => return,
-        Err(code) => return refuse(sample, first, code.absence("nvmlDeviceGetProcessUtilization")),
+        Err(code) => return refuse(processes, code.absence("nvmlDeviceGetProcessUtilization")),
     };
-    rows.sort_unstable_by_key(|row| row.timeStamp);
     for row in rows.iter().filter(|row| is_plausible(row, wall)) {
         let pid = Pid(row.pid);
-        if row.timeStamp <= sample.cursor(id, pid) {
+        let Some(process) = processes.iter_mut().find(|known| known.pid == pid) else { continue };
+        // In whatever order they come, the newest of a process is the one that stays.
+        if !cursors.advance(pid, row.timeStamp) {
             continue;
         }
         let as_of = boot_time(row.timeStamp, look.wall, look.now);
         let part =
             |percent: u32| Ok(Measured::new(Permille::from_percent(u64::from(percent)), as_of, Source::Nvml));
-        let Some(process) = sample.processes[first..].iter_mut().find(|known| known.pid == pid) else {
-            continue;
-        };
         process.busy = part(row.smUtil);
         process.memory_busy = part(row.memUtil);
         process.encoder_busy = part(row.encUtil);
         process.decoder_busy = part(row.decUtil);
-        sample.set_cursor(id, pid, row.timeStamp);
     }
-    forget_the_ended(sample, first, id);
+    // Processes that are not listed any more have no history to go on with: a number that comes
+    // back is another process.
+    cursors.retain(|pid| processes.iter().any(|process| process.pid == pid));
 }
 
-/// Processes that are not listed any more have no history to go on with: a number that comes
-/// back is another process.
-fn forget_the_ended(sample: &mut Sample, first: usize, id: gpu_core::DeviceId) {
-    let Sample { processes, cursors, .. } = sample;
-    let listed = |pid: Pid| processes[first..].iter().any(|process| process.pid == pid);
-    cursors.retain(|cursor| cursor.device != id || listed(cursor.pid));
-}
-
-fn refuse(sample: &mut Sample, first: usize, absence: Absence) {
-    for process in &mut sample.processes[first..] {
+fn refuse(processes: &mut [ProcessReading], absence: Absence) {
+    for process in processes {
         process.busy = Err(absence);
         process.memory_busy = Err(absence);
         process.encoder_busy = Err(absence);

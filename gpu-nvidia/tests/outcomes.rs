@@ -4,7 +4,10 @@ use gpu_core::{Discovery, Outcome};
 use gpu_host::Roots;
 
 fn found_at(library: &std::path::Path) -> (String, String) {
-    let options = gpu_nvidia::Options::default().library(library);
+    // Trees of nothing: on a machine with a GPU, its kernel module would be found.
+    let nowhere = std::env::temp_dir().join("gpu-nvidia-no-such-tree");
+    let roots = Roots::default().sysfs(&nowhere).proc(&nowhere);
+    let options = gpu_nvidia::Options::new(roots).library(library);
     let Discovery { outcome: Outcome::NoDriver { looked_for }, backend: None, .. } =
         gpu_nvidia::discover(&options)
     else {

@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use gpu_core::{
     Absence, Backend, BootTime, Capabilities, Clock, Device, DeviceNumber, Discovery, Error, ErrorKind, Host,
-    Inventory, LookedFor, Measured, Outcome, Partition, Permille, PidView, Problem, ProcessKey, ProcessKinds,
-    ProcessName, ProcessReading, Query, Sample, Source, Sweep, SweepRequest, Sweeper, SweptProcess, UnitId,
-    Units, Vendor,
+    Inventory, LookedFor, Measured, Outcome, Partition, Partitioner, Permille, PidView, Problem, ProcessKey,
+    ProcessKinds, ProcessName, ProcessReading, Query, Sample, Source, Sweep, SweepRequest, Sweeper,
+    SweptProcess, UnitId, Units, Vendor,
 };
 
 use crate::amd;
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, Silicon};
 use crate::inventory;
-use crate::machine::Machine;
+use crate::machine::{DrmNumbers, Machine};
+use crate::partitioner::SimPartitioner;
 use crate::reading;
 use crate::scene::{Scene, UseState};
-use crate::workload::{Part, UseKind, Workload};
+use crate::workload::{Part, Use, UseKind, Workload};
 use crate::world::World;
 
 /// Reads one vendor's GPUs of a simulated world, in process. Every value says
@@ -24,13 +25,15 @@ use crate::world::World;
 pub struct SimBackend {
     world: World,
     vendor: Vendor,
+    partitioner: SimPartitioner,
 }
 
 impl SimBackend {
     /// The GPUs that `vendor` made.
     #[must_use]
-    pub const fn new(world: World, vendor: Vendor) -> Self {
-        Self { world, vendor }
+    pub fn new(world: World, vendor: Vendor) -> Self {
+        let partitioner = SimPartitioner::new(world.clone());
+        Self { world, vendor, partitioner }
     }
 
     /// Every GPU of the vendor as the inventory would list it, lost ones too, with its position.
@@ -83,6 +86,13 @@ impl Backend for SimBackend {
             self.sample_gpu(&scene, *position, gpu, device, query, sample);
         }
         Ok(())
+    }
+
+    fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
+        match self.vendor {
+            Vendor::NVIDIA => Ok(&self.partitioner),
+            _ => Err(Absence::NotSupported { why: "the simulation cuts NVIDIA's boards only" }),
+        }
     }
 }
 
@@ -188,10 +198,15 @@ fn swept(machine: &Machine, workload: &Workload) -> SweptProcess {
     SweptProcess::new(key, ProcessName::new(workload.name.as_bytes()))
 }
 
-/// The device files that a process holds open: the render nodes of what it uses.
+/// The device files that a process holds open: NVIDIA's own, or the render nodes of what it uses.
 fn holds(machine: &Machine, workload: &Workload) -> Vec<DeviceNumber> {
-    let gpus = &machine.gpus;
-    workload.uses.iter().filter_map(|of| Some(amd::drm(&gpus[of.gpu], of.part)?.render_number())).collect()
+    let number = |of: &Use| match &machine.gpus[of.gpu].silicon {
+        Silicon::Nvidia(nvidia) => inventory::nvidia_node(nvidia.minor).number,
+        Silicon::Amd(_) | Silicon::Intel(_) => {
+            amd::drm(&machine.gpus[of.gpu], of.part).map(DrmNumbers::render_number)
+        }
+    };
+    workload.uses.iter().filter_map(number).collect()
 }
 
 impl Sweeper for SimSweeper {

@@ -221,6 +221,9 @@ pub struct MigSpec {
     /// Live instances.
     #[serde(default)]
     pub instances: Vec<GpuInstanceSpec>,
+    /// How many instances were made so far: each is another life, though names come back.
+    #[serde(default)]
+    pub lives: u64,
 }
 
 /// One GPU instance profile, as a board offers it.
@@ -270,6 +273,9 @@ pub struct GpuInstanceSpec {
     pub start: u32,
     /// Compute instances in it.
     pub compute_instances: Vec<ComputeInstanceSpec>,
+    /// Which of the board's lives it is.
+    #[serde(default)]
+    pub life: u64,
 }
 
 /// A live compute instance.
@@ -285,6 +291,9 @@ pub struct ComputeInstanceSpec {
     pub start: u32,
     /// UUID of the MIG device, without `MIG-`.
     pub uuid: Uuid,
+    /// Which of the board's lives it is.
+    #[serde(default)]
+    pub life: u64,
 }
 
 /// AMD's own part.

@@ -8,8 +8,9 @@ use gpu_core::{
     PartitionKind, PcieAncestor, Placement, Vendor,
 };
 
+use crate::capability::Capability;
 use crate::gpu::{
-    AmdSpec, ComputeInstanceSpec, Gpu, GpuInstanceSpec, IntelSpec, MigProfile, MigSpec, Silicon,
+    AmdSpec, ComputeInstanceSpec, Gpu, GpuInstanceSpec, IntelSpec, MigProfile, MigSpec, NvidiaSpec, Silicon,
 };
 use crate::machine::{DrmNumbers, LinkKindSpec, Machine};
 use crate::scene::Scene;
@@ -120,7 +121,7 @@ fn device(machine: &Machine, gpu: &Gpu) -> Device {
             device.nodes.insert(0, nvidia_node(nvidia.minor));
             if let Some(mig) = &nvidia.mig {
                 device.modes = vec![mig_mode(mig)];
-                device.partitions = mig_instances(machine, id, mig, &format!("GPU-{}", nvidia.uuid));
+                device.partitions = mig_instances(machine, id, mig, nvidia);
             }
         }
         Silicon::Amd(amd) => {
@@ -161,7 +162,7 @@ fn architecture(number: u32) -> &'static str {
 }
 
 /// `/dev/nvidiaN`, major 195.
-fn nvidia_node(minor: u32) -> DeviceNode {
+pub(crate) fn nvidia_node(minor: u32) -> DeviceNode {
     let number = Some(DeviceNumber { major: 195, minor });
     DeviceNode { path: format!("/dev/nvidia{minor}"), number, role: NodeRole::Device }
 }
@@ -195,7 +196,7 @@ fn mig_mode(mig: &MigSpec) -> Mode {
     mode
 }
 
-fn mig_instances(machine: &Machine, device: DeviceId, mig: &MigSpec, parent: &str) -> Vec<Partition> {
+fn mig_instances(machine: &Machine, device: DeviceId, mig: &MigSpec, parent: &NvidiaSpec) -> Vec<Partition> {
     let mut instances: Vec<Partition> = mig
         .instances
         .iter()
@@ -213,11 +214,12 @@ fn gpu_instance(
     device: DeviceId,
     instance: &GpuInstanceSpec,
     profile: &MigProfile,
-    parent: &str,
+    parent: &NvidiaSpec,
 ) -> Partition {
     let id = device.partition(PartitionKind::GPU_INSTANCE, instance.id);
     let place = Placement { start: instance.start, size: profile.size };
-    let mut partition = Partition::new(id, incarnation(machine, id, (&instance.profile, place)));
+    let mut partition =
+        Partition::new(id, incarnation(machine, id, (&instance.profile, place, instance.life)));
     partition.profile = instance.profile.clone().into();
     partition.placement = place.into();
     partition.memory_total = profile.memory.into();
@@ -228,6 +230,8 @@ fn gpu_instance(
     partition.engines.encoder = count(profile.encoders);
     partition.engines.jpeg = count(profile.jpegs);
     partition.engines.optical_flow = count(profile.ofas);
+    let capability = Capability { gpu: parent.minor, gi: instance.id, ci: None };
+    partition.nodes = vec![capability.node()];
     partition.partitions = instance
         .compute_instances
         .iter()
@@ -244,11 +248,11 @@ fn compute_instance(
     parent: PartitionId,
     instance: &ComputeInstanceSpec,
     profile: &MigProfile,
-    device: &str,
+    device: &NvidiaSpec,
 ) -> Partition {
     // A GPU instance is the first step below a device: there is room for one more.
     let id = parent.inner(PartitionKind::COMPUTE_INSTANCE, instance.id).unwrap_or(parent);
-    let mut partition = Partition::new(id, incarnation(machine, id, instance.uuid));
+    let mut partition = Partition::new(id, incarnation(machine, id, (instance.uuid, instance.life)));
     partition.profile = match instance.slices {
         slices if slices == profile.slices => profile.name.clone(),
         slices => format!("{slices}c.{}", profile.name),
@@ -258,7 +262,9 @@ fn compute_instance(
     partition.compute_slices = count(instance.slices);
     partition.compute_units = count(profile.multiprocessors * instance.slices / profile.slices.max(1));
     partition.vendor_name = format!("MIG-{}", instance.uuid).into();
-    partition.legacy_name = format!("MIG-{device}/{}/{}", parent.index(), instance.id).into();
+    partition.legacy_name = format!("MIG-GPU-{}/{}/{}", device.uuid, parent.index(), instance.id).into();
+    partition.nodes =
+        vec![Capability { gpu: device.minor, gi: parent.index(), ci: Some(instance.id) }.node()];
     partition
 }
 

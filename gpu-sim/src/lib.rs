@@ -29,14 +29,17 @@
 
 mod amd;
 mod backend;
+mod capability;
 mod clock;
 mod description;
 mod fault;
 mod gpu;
 mod inventory;
+pub mod library;
 mod machine;
 mod mig;
 pub mod mig_tables;
+mod partitioner;
 mod presets;
 mod reading;
 mod scene;
@@ -55,7 +58,8 @@ pub use gpu::{
 };
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};
 pub use mig::{COMPUTE_SLICES, MigRefusal};
+pub use partitioner::SimPartitioner;
 pub use scene::{GpuState, Scene, UseState};
-pub use tree::Tree;
+pub use tree::{Damage, Tree};
 pub use workload::{Curve, Part, Use, UseKind, Workload};
 pub use world::World;

@@ -171,9 +171,10 @@ impl Machine {
             |first: &&u32| mig.has_room(&offered, **first) && start.is_none_or(|start| start == **first);
         let first = *offered.starts.iter().find(free).ok_or(MigRefusal::InsufficientResources)?;
         let id = instance_id(board, first, offered.size, mig.slots());
-        let instance =
-            GpuInstanceSpec { id, profile: offered.name, start: first, compute_instances: Vec::new() };
-        mig.instances.push(instance);
+        mig.lives += 1;
+        let (profile, life) = (offered.name, mig.lives);
+        let compute_instances = Vec::new();
+        mig.instances.push(GpuInstanceSpec { id, profile, start: first, compute_instances, life });
         Ok(id)
     }
 
@@ -204,7 +205,7 @@ impl Machine {
         start: Option<u32>,
     ) -> Answer<u32> {
         let (board, mig) = self.mig(gpu)?;
-        let MigSpec { profiles, instances, .. } = mig;
+        let MigSpec { profiles, instances, lives, .. } = mig;
         let instance = instances.iter_mut().find(|of| of.id == instance).ok_or(MigRefusal::NotFound)?;
         let profile = profiles.iter().find(|profile| profile.name == instance.profile);
         let all = profile.ok_or(MigRefusal::InvalidArgument)?.slices;
@@ -218,7 +219,9 @@ impl Machine {
         let first = firsts.find(|first| free(*first)).ok_or(MigRefusal::InsufficientResources)?;
         let id = (0..).find(|id| there.iter().all(|of| of.id != *id)).unwrap_or_default();
         let uuid = mig_uuid(board, instance.id, id);
-        instance.compute_instances.push(ComputeInstanceSpec { id, slices, start: first, uuid });
+        *lives += 1;
+        let made = ComputeInstanceSpec { id, slices, start: first, uuid, life: *lives };
+        instance.compute_instances.push(made);
         instance.compute_instances.sort_by_key(|of| of.id);
         Ok(id)
     }
@@ -301,14 +304,9 @@ impl MigSpec {
         let mut mig = self.clone();
         let mut count = 0;
         while let Some(start) = profile.starts.iter().find(|start| mig.has_room(profile, **start)) {
-            let (id, start) = (u32::MAX - count, *start);
+            let (id, start, profile) = (u32::MAX - count, *start, profile.name.clone());
             let compute_instances = Vec::new();
-            mig.instances.push(GpuInstanceSpec {
-                id,
-                profile: profile.name.clone(),
-                start,
-                compute_instances,
-            });
+            mig.instances.push(GpuInstanceSpec { id, profile, start, compute_instances, life: 0 });
             count += 1;
         }
         count

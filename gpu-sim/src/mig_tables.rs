@@ -1,68 +1,83 @@
-//! What boards that can be cut offer, for planning and simulation without hardware.
+//! What boards that can be cut offer, for simulation.
 //!
-//! Sources: NVIDIA's MIG user guide, and `nvidia-smi mig -lgip` and `-lgipp` of real boards, as
-//! published. A driver's own answer beats any row.
+//! The tables are `gpu-nvidia-mig`'s. A simulated driver must answer everything, so what is public
+//! nowhere is concluded here:
+//!
+//! - memory of a profile: its slots' part of the board's memory, which is a little more than real
+//!   boards give (they keep some), and has the same name by NVIDIA's rule;
+//!   A board whose memory is not public has as many GiB as its largest profile's name says;
+//! - multiprocessors: the slices' part of the board's, and 0 where those are not public;
+//! - ids: the index in NVML's enumeration;
+//! - engines: one decoder and one JPEG engine a slice, a copy engine a slice.
+//!
+//! Which rows that concerns: [`gpu_nvidia_mig::Profile`] has them absent. On a B200 that is memory,
+//! and multiprocessors of `1g.45gb`, `3g.90gb` and `7g.180gb`; on a GH200 memory.
 
-use gpu_core::Bytes;
+use gpu_core::{Bytes, Count, Known};
+use gpu_nvidia_mig::{Board, Profile};
 
 use crate::gpu::MigProfile;
 
-/// name, index in NVML's enumeration, profile id, slices, SMs, MiB, most, first slots, size,
-/// copy engines, decoders, JPEG, optical flow
-type Row = (&'static str, u32, u32, u32, u32, u64, u32, &'static [u32], u32, u32, u32, u32, u32);
-
-const ANY: &[u32] = &[0, 1, 2, 3, 4, 5, 6];
-const EVEN: &[u32] = &[0, 2, 4, 6];
-
-/// A100-SXM4-40GB: guide, go-nvml's `a100.go`, `-lgip`.
-const A100_40: &[Row] = &[
-    ("1g.5gb", 0, 19, 1, 14, 4_864, 7, ANY, 1, 1, 0, 0, 0),
-    ("1g.5gb+me", 7, 20, 1, 14, 4_864, 1, ANY, 1, 1, 1, 1, 1),
-    ("1g.10gb", 9, 15, 1, 14, 9_856, 4, EVEN, 2, 1, 1, 0, 0),
-    ("2g.10gb", 1, 14, 2, 28, 9_856, 3, &[0, 2, 4], 2, 2, 1, 0, 0),
-    ("3g.20gb", 2, 9, 3, 42, 19_968, 2, &[0, 4], 4, 3, 2, 0, 0),
-    ("4g.20gb", 3, 5, 4, 56, 19_968, 1, &[0], 4, 4, 2, 0, 0),
-    ("7g.40gb", 4, 0, 7, 98, 40_192, 1, &[0], 8, 7, 5, 1, 1),
-];
-
-/// H100 80GB: guide, `-lgip`.
-const H100_80: &[Row] = &[
-    ("1g.10gb", 0, 19, 1, 16, 9_984, 7, ANY, 1, 1, 1, 1, 0),
-    ("1g.10gb+me", 7, 20, 1, 16, 9_984, 1, ANY, 1, 1, 1, 1, 1),
-    ("1g.20gb", 9, 15, 1, 26, 20_096, 4, EVEN, 2, 1, 1, 1, 0),
-    ("2g.20gb", 1, 14, 2, 32, 20_096, 3, &[0, 2, 4], 2, 2, 2, 2, 0),
-    ("3g.40gb", 2, 9, 3, 60, 40_448, 2, &[0, 4], 4, 3, 3, 3, 0),
-    ("4g.40gb", 3, 5, 4, 64, 40_448, 1, &[0], 4, 4, 4, 4, 0),
-    ("7g.80gb", 4, 0, 7, 132, 81_152, 1, &[0], 8, 8, 7, 7, 1),
-];
-
-/// The profiles of a board: `a100-40` or `h100-80`; none for a board that is not in the tables.
+/// The profiles of a board by its key (`h100-80`); none for a board that is not in the tables, and
+/// none where it is not public where instances may sit.
 #[must_use]
 pub fn profiles(board: &str) -> Vec<MigProfile> {
-    let rows = match board {
-        "a100-40" => A100_40,
-        "h100-80" => H100_80,
-        _ => &[],
+    let Ok(board) = Board::named(board) else {
+        return Vec::new();
     };
-    rows.iter().map(profile).collect()
+    let gigabytes = board.profiles().iter().map(|profile| profile.name.gigabytes()).max().unwrap_or(0);
+    let named = Bytes::gib(u64::from(gigabytes));
+    profiles_of(board, board.memory().value().copied().unwrap_or(named))
 }
 
-fn profile(row: &Row) -> MigProfile {
-    let (name, index, id, slices, sms, mib, most, starts, size, copy, decoders, jpegs, ofas) = *row;
-    MigProfile {
-        name: name.to_owned(),
-        index,
-        id,
-        slices,
-        multiprocessors: sms,
-        memory: Bytes::mib(mib),
-        max_instances: most,
-        starts: starts.to_vec(),
-        size,
-        copy_engines: copy,
-        decoders,
-        encoders: 0,
-        jpegs,
-        ofas,
+/// The profiles of a board that has this much memory.
+pub(crate) fn profiles_of(board: &Board, memory: Bytes) -> Vec<MigProfile> {
+    let Ok(geometry) = board.geometry() else {
+        return Vec::new();
+    };
+    let units = board.multiprocessors().value().map_or(0, |count| count.0);
+    let profiles = board.profiles();
+    let slices = profiles.iter().map(|profile| profile.slices).max().unwrap_or(1);
+    let whole = Whole { memory, units, slots: u64::from(geometry.slots()), slices: u64::from(slices) };
+    profiles.iter().map(|profile| whole.part(profile)).collect()
+}
+
+/// The board that a profile is a part of.
+struct Whole {
+    memory: Bytes,
+    units: u64,
+    slots: u64,
+    slices: u64,
+}
+
+impl Whole {
+    fn part(&self, profile: &Profile) -> MigProfile {
+        let places = profile.places.value().map_or(&[][..], Vec::as_slice);
+        let size = places.first().map_or(0, |place| place.size);
+        let slices = u64::from(profile.slices);
+        let mib = (self.memory.get() >> 20) * u64::from(size) / self.slots.max(1);
+        let units = self.units * slices / self.slices.max(1);
+        let engines = &profile.engines;
+        MigProfile {
+            name: profile.name.to_string(),
+            index: profile.index.0,
+            id: profile.id.value().map_or(profile.index.0, |id| id.0),
+            slices: profile.slices,
+            multiprocessors: number(&profile.multiprocessors, units),
+            memory: profile.memory.value().copied().unwrap_or(Bytes::mib(mib)),
+            max_instances: profile.most,
+            starts: places.iter().map(|place| place.start).collect(),
+            size,
+            copy_engines: number(&engines.copy, slices),
+            decoders: number(&engines.decoder, slices),
+            encoders: number(&engines.encoder, 0),
+            jpegs: number(&engines.jpeg, slices),
+            ofas: number(&engines.optical_flow, 0),
+        }
     }
+}
+
+fn number(known: &Known<Count>, concluded: u64) -> u32 {
+    let number = known.value().map_or(concluded, |count| count.0);
+    u32::try_from(number).unwrap_or(u32::MAX)
 }

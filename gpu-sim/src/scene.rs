@@ -170,11 +170,16 @@ impl Scene {
     /// True when the vendor's driver is loaded: it drives a GPU and no fault takes it away.
     #[must_use]
     pub fn has_driver(&self, vendor: Vendor) -> bool {
-        let absent = |driver: &str| {
-            let is = |fault: &Fault| matches!(fault, Fault::DriverAbsent { driver: of } if of == driver);
-            self.machine().faults.iter().any(is)
-        };
-        self.gpus_of(vendor).any(|(_, gpu)| !absent(gpu.driver()))
+        self.gpus_of(vendor).any(|(_, gpu)| self.drives(gpu))
+    }
+
+    /// True when the GPU's driver is loaded.
+    #[must_use]
+    pub fn drives(&self, gpu: &Gpu) -> bool {
+        let absent =
+            |fault: &Fault| matches!(fault, Fault::DriverAbsent { driver } if driver == gpu.driver());
+        let nowhere = gpu.vendor() == Vendor::NVIDIA && self.machine().nvidia_driver.is_none();
+        !nowhere && !self.machine().faults.iter().any(absent)
     }
 }
 

@@ -221,7 +221,8 @@ impl Geometry {
     ///
     /// ```
     /// use gpu_core::plan::{Geometry, Profile, ProfileKey};
-    /// let board = Geometry::builder("toy", 2).profile(Profile::new(ProfileKey(7), "half").at([0, 1], 1)).build()?;
+    /// let half = Profile::new(ProfileKey(7), "half").at([0, 1], 1);
+    /// let board = Geometry::builder("toy", 2).profile(half).build()?;
     /// assert_eq!(board.wanted(["half", "half"])?.count(ProfileKey(7)), 2);
     /// assert_eq!(board.wanted(["third"]).unwrap_err().to_string(), "toy has no profile third: it has half");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -278,7 +279,8 @@ impl GeometryBuilder {
     ///
     /// ```
     /// use gpu_core::plan::{Geometry, Profile, ProfileKey};
-    /// let outside = Geometry::builder("toy", 8).profile(Profile::new(ProfileKey(0), "3g").at([6], 4)).build();
+    /// let three = Profile::new(ProfileKey(0), "3g").at([6], 4);
+    /// let outside = Geometry::builder("toy", 8).profile(three).build();
     /// assert_eq!(outside.unwrap_err().to_string(), "toy: 3g at 6:4 lies outside the 8 slots of the board");
     /// ```
     pub fn build(self) -> Result<Geometry, GeometryError> {

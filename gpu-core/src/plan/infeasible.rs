@@ -124,7 +124,8 @@ impl fmt::Display for Freeing {
 /// let Err(PlanError::Infeasible(no)) = board.plan(&spread, &Request::add(board.wanted(["2g"])?)) else {
 ///     panic!("both places of 2g are taken in part");
 /// };
-/// assert_eq!(no.to_string(), "no place for 2g: free are slots [0, 3]; it would do to move instance 9 at 2:1");
+/// let told = "no place for 2g: free are slots [0, 3]; it would do to move instance 9 at 2:1";
+/// assert_eq!(no.to_string(), told);
 /// assert_eq!(no.to_free, Freeing::Move(vec![live(2)]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

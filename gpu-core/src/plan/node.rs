@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::rc::Rc;
 
-use super::geometry::Geometry;
+use super::geometry::{Geometry, Shape};
 use super::infeasible::PlanError;
 use super::layout::{Layout, LayoutError, placed};
 use super::request::{Request, Wanted};
@@ -156,7 +157,7 @@ impl std::error::Error for NodeError {}
 impl NodePlan {
     /// Steps after which the search gives up and says so. A step gives one board its part. Nodes
     /// of eight boards take a few hundred.
-    pub const MOST_STEPS: u32 = 1_000_000;
+    pub const MOST_STEPS: u32 = 200_000;
 
     /// Adds the demands to the boards. `moving` allows that instances that are not pinned are
     /// moved, each on its own board.
@@ -165,16 +166,18 @@ impl NodePlan {
     /// When the node cannot hold them, no board offers one, a layout is none that its board can
     /// have, or the search was given up.
     pub fn of(boards: &[NodeBoard<'_>], demands: &[Demand], moving: bool) -> Result<Self, NodeError> {
+        let demands = &merged(demands)[..];
         let offered = |demand: &&Demand| boards.iter().any(|board| demand.position(board.geometry).is_some());
         if let Some(demand) = demands.iter().find(|demand| !offered(demand)) {
             return Err(NodeError::NotOffered(demand.clone()));
         }
-        let parts = parts(boards, demands, moving)?;
+        let weights = weights(boards, demands);
+        let parts = parts(boards, demands, &weights, moving)?;
         let wanted: Vec<u64> = demands.iter().map(|demand| u64::from(demand.count)).collect();
         enough(&parts, demands)?;
         let most: u32 = parts.iter().map(|part| part.options.iter().map(|o| o.cost).max().unwrap_or(0)).sum();
         for cost in 0..=most {
-            let mut search = Search::new(&parts, wanted.len());
+            let mut search = Search::new(&parts, &weights);
             if search.from(0, &wanted, cost) {
                 return search.plan(boards, demands, moving);
             }
@@ -184,6 +187,20 @@ impl NodePlan {
         }
         Err(NodeError::Together)
     }
+}
+
+/// Demands of the same profile on the same kind, added up: the search splits among different ones
+/// only.
+fn merged(demands: &[Demand]) -> Vec<Demand> {
+    let mut merged: Vec<Demand> = Vec::with_capacity(demands.len());
+    for demand in demands {
+        let same = |other: &&mut Demand| (&other.profile, &other.kind) == (&demand.profile, &demand.kind);
+        match merged.iter_mut().find(same) {
+            Some(other) => other.count = other.count.saturating_add(demand.count),
+            None => merged.push(demand.clone()),
+        }
+    }
+    merged
 }
 
 /// What one board can take on: how many of each demand, and how many instances that destroys.
@@ -196,14 +213,17 @@ struct Part {
     /// The largest first.
     options: Vec<Choice>,
     costs: BTreeMap<Vec<u64>, u32>,
+    /// By weights: the most that the board can carry.
+    heaviest: Vec<u64>,
 }
 
 fn parts(
     boards: &[NodeBoard<'_>],
     demands: &[Demand],
+    weights: &[Vec<u64>],
     moving: bool,
-) -> Result<Vec<std::rc::Rc<Part>>, NodeError> {
-    let mut parts: Vec<std::rc::Rc<Part>> = Vec::with_capacity(boards.len());
+) -> Result<Vec<Rc<Part>>, NodeError> {
+    let mut parts: Vec<Rc<Part>> = Vec::with_capacity(boards.len());
     for (position, board) in boards.iter().enumerate() {
         let same = |other: &NodeBoard<'_>| {
             std::ptr::eq(other.geometry, board.geometry) && other.layout.live == board.layout.live
@@ -212,7 +232,7 @@ fn parts(
         let part = match boards[..position].iter().position(same) {
             Some(before) => parts[before].clone(),
             None => {
-                let part = Part::of(board, demands, moving);
+                let part = Part::of(board, demands, weights, moving);
                 part.map_err(|error| NodeError::Layout { board: position, error })?.into()
             }
         };
@@ -222,7 +242,12 @@ fn parts(
 }
 
 impl Part {
-    fn of(board: &NodeBoard<'_>, demands: &[Demand], moving: bool) -> Result<Self, LayoutError> {
+    fn of(
+        board: &NodeBoard<'_>,
+        demands: &[Demand],
+        weights: &[Vec<u64>],
+        moving: bool,
+    ) -> Result<Self, LayoutError> {
         let geometry = board.geometry;
         let live = placed(geometry, board.layout)?;
         let limits = Limits::of(geometry, &live);
@@ -254,7 +279,9 @@ impl Part {
         };
         options
             .sort_by_cached_key(|choice| std::cmp::Reverse((slots(&choice.counts), choice.counts.clone())));
-        Ok(Self { options, costs })
+        let heaviest = weights.iter().map(|weights| costs.keys().map(|counts| weigh(counts, weights)).max());
+        let heaviest = heaviest.map(|most| most.unwrap_or(0)).collect();
+        Ok(Self { options, costs, heaviest })
     }
 
     /// True when more could be taken on at no higher cost.
@@ -265,10 +292,6 @@ impl Part {
                 self.costs.get(&more).is_some_and(|cost| *cost <= choice.cost)
             }
         })
-    }
-
-    fn most(&self, demand: usize) -> u64 {
-        self.options.iter().map(|choice| choice.counts[demand]).max().unwrap_or(0)
     }
 }
 
@@ -332,9 +355,9 @@ fn split(
 }
 
 /// Refuses what no assignment can help.
-fn enough(parts: &[std::rc::Rc<Part>], demands: &[Demand]) -> Result<(), NodeError> {
+fn enough(parts: &[Rc<Part>], demands: &[Demand]) -> Result<(), NodeError> {
     for (position, demand) in demands.iter().enumerate() {
-        let room: u64 = parts.iter().map(|part| part.most(position)).sum();
+        let room: u64 = parts.iter().map(|part| part.heaviest[position]).sum();
         if room < u64::from(demand.count) {
             let demand = demand.clone();
             return Err(NodeError::TooMany { demand, room });
@@ -343,14 +366,38 @@ fn enough(parts: &[std::rc::Rc<Part>], demands: &[Demand]) -> Result<(), NodeErr
     Ok(())
 }
 
+/// What one of each demand weighs, in several ways: nothing but one demand, slots, the first
+/// dimension. Whatever the weights, the boards that are left must be able to carry what is left.
+fn weights(boards: &[NodeBoard<'_>], demands: &[Demand]) -> Vec<Vec<u64>> {
+    let alone = (0..demands.len()).map(|this| (0..demands.len()).map(|n| u64::from(n == this)).collect());
+    let least = |of: &dyn Fn(&Shape) -> u64| {
+        let weigh = |demand: &Demand| {
+            let shapes = boards
+                .iter()
+                .filter_map(|board| demand.position(board.geometry).map(|at| of(&board.geometry.shapes[at])));
+            shapes.min().unwrap_or(0)
+        };
+        demands.iter().map(weigh).collect::<Vec<u64>>()
+    };
+    let amounts =
+        [least(&|shape| u64::from(shape.size)), least(&|shape| shape.needs.first().copied().unwrap_or(0))];
+    alone.chain(amounts).collect()
+}
+
+fn weigh(counts: &[u64], weights: &[u64]) -> u64 {
+    let all = counts.iter().zip(weights).map(|(count, weight)| count.saturating_mul(*weight));
+    all.fold(0, u64::saturating_add)
+}
+
 /// Gives each board in turn its part of what is still wanted.
 ///
 /// A board that could take on more takes on more: what it leaves can only make it harder for the
 /// boards after it. What is left to them decides alone whether they can, so that a remainder that
 /// failed once is not tried again.
 struct Search<'a> {
-    parts: &'a [std::rc::Rc<Part>],
-    /// By board: what it and all after it can take on of each demand at most.
+    parts: &'a [Rc<Part>],
+    weights: &'a [Vec<u64>],
+    /// By board and weights: what it and all after it can carry at most.
     after: Vec<Vec<u64>>,
     failed: BTreeSet<(usize, u32, Vec<u64>)>,
     chosen: Vec<Vec<u64>>,
@@ -358,22 +405,27 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(parts: &'a [std::rc::Rc<Part>], demands: usize) -> Self {
-        let mut after = vec![vec![0; demands]; parts.len() + 1];
+    fn new(parts: &'a [Rc<Part>], weights: &'a [Vec<u64>]) -> Self {
+        let mut after = vec![vec![0; weights.len()]; parts.len() + 1];
         for (board, part) in parts.iter().enumerate().rev() {
             after[board] =
-                (0..).zip(&after[board + 1]).map(|(demand, later)| later + part.most(demand)).collect();
+                after[board + 1].iter().zip(&part.heaviest).map(|(later, here)| later + here).collect();
         }
-        Self { parts, after, failed: BTreeSet::new(), chosen: Vec::new(), steps: 0 }
+        Self { parts, weights, after, failed: BTreeSet::new(), chosen: Vec::new(), steps: 0 }
+    }
+
+    /// True where the boards from this one on cannot carry that much.
+    fn is_too_heavy(&self, board: usize, wanted: &[u64]) -> bool {
+        let most = self.weights.iter().zip(&self.after[board]);
+        most.into_iter().any(|(weights, most)| weigh(wanted, weights) > *most)
     }
 
     fn from(&mut self, board: usize, wanted: &[u64], cost: u32) -> bool {
         if board == self.parts.len() {
             return wanted.iter().all(|wanted| *wanted == 0);
         }
-        let hopeless = wanted.iter().zip(&self.after[board]).any(|(wanted, most)| wanted > most);
         let key = (board, cost, wanted.to_vec());
-        if hopeless || self.failed.contains(&key) {
+        if self.is_too_heavy(board, wanted) || self.failed.contains(&key) {
             return false;
         }
         let part = self.parts[board].clone();

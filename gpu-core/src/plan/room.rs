@@ -139,7 +139,8 @@ impl Geometry {
     ///     .build()?;
     /// let layouts = board.layouts();
     /// let profiles = |layout: &Vec<_>| layout.iter().map(|(profile, _)| *profile).collect::<Vec<_>>();
-    /// assert_eq!(layouts.iter().map(profiles).collect::<Vec<_>>(), [vec![ProfileKey(2)], vec![ProfileKey(1); 2]]);
+    /// let held: Vec<Vec<ProfileKey>> = layouts.iter().map(profiles).collect();
+    /// assert_eq!(held, [vec![ProfileKey(2)], vec![ProfileKey(1); 2]]);
     /// # Ok::<(), gpu_core::plan::GeometryError>(())
     /// ```
     #[must_use]

@@ -17,7 +17,7 @@
 //! | number | type | example: `1g.5gb` of an A100 |
 //! |---|---|---|
 //! | index in NVML's enumeration, argument of `nvmlDeviceGetGpuInstanceProfileInfo` | [`ProfileIndex`] | 0 |
-//! | id that the board gave it, `ID` of `nvidia-smi mig -lgip`, argument of `-cgi` | [`GpuInstanceProfileId`] | 19 |
+//! | id that the board gave it, `ID` of `nvidia-smi mig -lgip` | [`GpuInstanceProfileId`] | 19 |
 //! | id of a live instance | [`GpuInstanceId`] | 7 to 13 |
 //!
 //! # A name alone is no geometry
@@ -27,11 +27,14 @@
 //!
 //! # Features
 //! - `serde`: `Serialize` and `Deserialize` for names and ids.
+//! - `formats`: the `formats` module, configurations of mig-parted and of the device plugin.
 
 #![forbid(unsafe_code)]
 
 mod board;
 mod device_name;
+#[cfg(feature = "formats")]
+pub mod formats;
 mod id;
 mod name;
 mod profile;

@@ -101,7 +101,14 @@ impl Profiles {
     ///     board.dimensions().iter().map(|one| format!("{} {}", one.capacity, one.name)).collect();
     /// assert_eq!(
     ///     dimensions,
-    ///     ["4 compute slices", "4 copy engines", "4 decoders", "4 encoders", "4 JPEG engines", "1 optical flow engines"]
+    ///     [
+    ///         "4 compute slices",
+    ///         "4 copy engines",
+    ///         "4 decoders",
+    ///         "4 encoders",
+    ///         "4 JPEG engines",
+    ///         "1 optical flow engines"
+    ///     ]
     /// );
     /// let thor = Board::named("thor")?.geometry().unwrap_err();
     /// assert_eq!(thor.to_string(), "thor: no public source tells where 1g.0gb may sit");

@@ -2,21 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use gpu_core::{Backend, Clock, Discovery};
 use gpu_host::Roots;
-use gpu_sim::Machine;
+use gpu_sim::{Machine, library};
 
-/// The library as cargo builds it; built here when `cargo test` was asked for this crate alone.
+/// The library as it is now: `cargo test` of this crate alone does not build it.
 fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        // target/debug/deps/library-… → target/debug
-        let here = std::env::current_exe().unwrap();
-        let profile = here.parent().and_then(Path::parent).unwrap().to_path_buf();
-        let target = profile.parent().unwrap();
+        // target/debug/deps/library-… → target
+        let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_path_buf();
         let status = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--locked", "-p", "gpu-sim-nvml", "--target-dir"])
             .arg(target)
@@ -24,30 +22,24 @@ fn built() -> &'static Path {
             .status()
             .unwrap();
         assert!(status.success(), "cargo build -p gpu-sim-nvml failed");
-        profile.join("libgpu_sim_nvml.so")
+        library::built().unwrap()
     })
 }
 
 /// A copy of the library in a folder of its own: an instance with a machine of its own.
 pub struct Installed {
-    folder: PathBuf,
+    copy: library::Installed,
     count: AtomicUsize,
 }
 
 impl Installed {
     pub fn new(machine: &Machine) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("gpu-nvidia-library-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::copy(built(), folder.join("libnvidia-ml.so.1")).unwrap();
-        std::fs::write(folder.join("machine.json"), machine.to_json()).unwrap();
-        Self { folder, count: AtomicUsize::new(0) }
+        Self { copy: library::Installed::new(built(), machine).unwrap(), count: AtomicUsize::new(0) }
     }
 
     #[allow(dead_code)] // not every test asks
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.copy.folder()
     }
 
     /// Another number at every call.
@@ -58,10 +50,13 @@ impl Installed {
 
     fn options(&self) -> gpu_nvidia::Options {
         // Trees of nothing: what the library says is all there is.
-        let roots = Roots::default().sysfs(self.folder.join("sys")).proc(self.folder.join("proc"));
-        gpu_nvidia::Options::new(roots).library(self.folder.join("libnvidia-ml.so.1"))
+        let folder = self.copy.folder();
+        let roots =
+            Roots::default().sysfs(folder.join("sys")).proc(folder.join("proc")).locks(folder.join("locks"));
+        gpu_nvidia::Options::new(roots).library(self.copy.path())
     }
 
+    #[allow(dead_code)] // not every test asks
     pub fn discover(&self) -> Discovery {
         gpu_nvidia::discover(&self.options())
     }
@@ -71,14 +66,15 @@ impl Installed {
         gpu_nvidia::discover(&self.options().clock(clock)).backend.unwrap()
     }
 
+    /// Over trees that somebody else wrote.
+    #[allow(dead_code)] // not every test asks
+    pub fn backend_over(&self, roots: Roots) -> Box<dyn Backend> {
+        gpu_nvidia::discover(&gpu_nvidia::Options::new(roots).library(self.copy.path())).backend.unwrap()
+    }
+
+    #[allow(dead_code)] // not every test asks
     pub fn backend(&self) -> Box<dyn Backend> {
         let found = self.discover();
         found.backend.unwrap_or_else(|| panic!("{}", found.outcome))
-    }
-}
-
-impl Drop for Installed {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

@@ -11,6 +11,7 @@ use gpu_sim::Machine;
 use crate::abi::Code;
 use crate::handle::{ComputeInstance, Device, GpuInstance};
 use crate::load::{self, Control, Watched};
+use crate::record;
 use crate::state::State;
 
 /// What there is in the process.
@@ -68,6 +69,7 @@ pub fn call(
     gpu: Option<usize>,
     body: impl FnOnce(&State) -> Result<(), Code>,
 ) -> Code {
+    record::note(function, gpu);
     guard(|| {
         let mut library = read();
         if library.clients == 0 {
@@ -90,6 +92,7 @@ pub fn change(
     gpu: Option<usize>,
     body: impl FnOnce(&mut State) -> Result<(), Code>,
 ) -> Code {
+    record::note(function, gpu);
     guard(|| {
         let mut library = write();
         if library.clients == 0 {

@@ -19,6 +19,7 @@
 //! It must exist when NVML is initialised; from then on each call looks whether it changed
 //! (replace it by renaming another over it). Its faults come beside those of the description; a
 //! `"machine"` in it (a preset, or a description beside the library) takes the place of the first.
+//! `gpu_sim_record` and `gpu_sim_recorded` tell which calls a client made.
 //!
 //! # Keeping what was changed
 //! MIG changes stay in the process that made them, unless there is a file `state.json` beside the
@@ -39,4 +40,5 @@ mod gate;
 mod handle;
 mod load;
 mod out;
+mod record;
 mod state;

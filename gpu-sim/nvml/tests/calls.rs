@@ -31,7 +31,7 @@ fn power(of: &Instance, index: u32) -> (u32, u32) {
 
 #[test]
 fn nothing_answers_before_initialisation_and_after_shutdown() {
-    let instance = Instance::loaded(&instance::install(&preset("l40s-4")));
+    let instance = Instance::loaded(instance::install(&preset("l40s-4")));
     let mut count = 0;
     unsafe {
         assert_eq!(instance.lib.nvmlDeviceGetCount_v2(&mut count), 1);
@@ -49,7 +49,7 @@ fn nothing_answers_before_initialisation_and_after_shutdown() {
 #[test]
 fn a_machine_without_driver_or_with_another_library_refuses() {
     let refuses = |machine: &Machine| {
-        let instance = Instance::loaded(&instance::install(machine));
+        let instance = Instance::loaded(instance::install(machine));
         unsafe { instance.lib.nvmlInit_v2() }
     };
     assert_eq!(refuses(&preset("empty")), 9);
@@ -246,9 +246,10 @@ fn a_lost_device_is_lost_and_the_others_are_not() {
 
 #[test]
 fn codes_and_time_are_driven_by_a_file() {
-    let folder = instance::install(&preset("l40s-4"));
+    let installed = instance::install(&preset("l40s-4"));
+    let folder = installed.folder().to_owned();
     fs::write(folder.join("control.json"), "{}").expect("written");
-    let instance = Instance::loaded(&folder);
+    let instance = Instance::loaded(installed);
     assert_eq!(unsafe { instance.lib.nvmlInit_v2() }, 0);
     let energy = || {
         let mut energy = 0;

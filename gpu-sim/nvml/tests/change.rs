@@ -128,9 +128,10 @@ fn a_board_in_use_does_not_switch() {
 /// other changes where `state.json` is there, and what was changed outlives them.
 #[test]
 fn changes_are_kept_where_that_is_asked_for() {
-    let folder = instance::install(&idle());
+    let copy = instance::install(&idle());
+    let folder = copy.folder().to_owned();
     std::fs::write(folder.join("state.json"), "").expect("written");
-    let first = Instance::loaded(&folder);
+    let first = Instance::loaded(copy);
     assert_eq!(unsafe { first.lib.nvmlInit_v2() }, 0);
     let device = first.device(3);
     assert_eq!(set_mode(&first, device, true), (0, 0));

@@ -22,11 +22,10 @@ fn witness(machine: &Machine) -> Value {
     let python = std::env::var("GPU_ACCOUNTING_PYTHON");
     let python =
         python.expect("GPU_ACCOUNTING_PYTHON names an interpreter with nvidia-ml-py, nvitop, gpustat");
-    let folder = instance::install(machine);
+    let installed = instance::install(machine);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/witness.py");
-    let answer = Command::new(python).arg(script).env("LD_LIBRARY_PATH", &folder).output();
+    let answer = Command::new(python).arg(script).env("LD_LIBRARY_PATH", installed.folder()).output();
     let answer = answer.expect("the interpreter starts");
-    let _ = std::fs::remove_dir_all(folder);
     let complaint = String::from_utf8_lossy(&answer.stderr);
     assert!(answer.status.success(), "{}: {complaint}", machine.name);
     serde_json::from_slice(&answer.stdout).expect("the script prints JSON")

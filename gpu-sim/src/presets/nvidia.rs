@@ -1,6 +1,7 @@
 //! Machines with NVIDIA's GPUs.
 
 use gpu_core::{Bytes, MemoryKind, NumaNode, PciAddress, PciId, Uuid};
+use gpu_nvidia_mig::Board;
 
 use super::{base, clocks, four_each, job, power, thermal};
 use crate::gpu::{EccSpec, Gpu, MemorySpec, MigSpec, NvidiaSpec, PcieSpec, Silicon};
@@ -19,8 +20,6 @@ pub(super) struct Product {
     pub(super) capability: (i32, i32),
     pub(super) watts: u64,
     pub(super) nvlinks: u32,
-    /// Its MIG profiles in the tables; none where it cannot.
-    pub(super) mig: Option<&'static str>,
 }
 
 pub(super) const H100: Product = Product {
@@ -32,7 +31,6 @@ pub(super) const H100: Product = Product {
     capability: (9, 0),
     watts: 700,
     nvlinks: 18,
-    mig: Some("h100-80"),
 };
 const A100: Product = Product {
     name: "NVIDIA A100-SXM4-40GB",
@@ -43,7 +41,6 @@ const A100: Product = Product {
     capability: (8, 0),
     watts: 400,
     nvlinks: 12,
-    mig: Some("a100-40"),
 };
 const B200: Product = Product {
     name: "NVIDIA B200",
@@ -54,7 +51,6 @@ const B200: Product = Product {
     capability: (10, 0),
     watts: 1000,
     nvlinks: 18,
-    mig: None,
 };
 pub(super) const L40S: Product = Product {
     name: "NVIDIA L40S",
@@ -65,7 +61,6 @@ pub(super) const L40S: Product = Product {
     capability: (8, 9),
     watts: 350,
     nvlinks: 0,
-    mig: None,
 };
 const RTX_PRO_6000: Product = Product {
     name: "NVIDIA RTX PRO 6000 Blackwell Server Edition",
@@ -76,7 +71,6 @@ const RTX_PRO_6000: Product = Product {
     capability: (12, 0),
     watts: 600,
     nvlinks: 0,
-    mig: None,
 };
 const GH200: Product = Product {
     name: "NVIDIA GH200 480GB",
@@ -87,7 +81,6 @@ const GH200: Product = Product {
     capability: (9, 0),
     watts: 900,
     nvlinks: 0,
-    mig: None,
 };
 const GB10: Product = Product {
     name: "NVIDIA GB10",
@@ -98,8 +91,14 @@ const GB10: Product = Product {
     capability: (12, 1),
     watts: 140,
     nvlinks: 0,
-    mig: None,
 };
+
+/// MIG, switched off, on a board that can be cut.
+fn mig(product: &Product) -> Option<MigSpec> {
+    let board = Board::of_pci_device(product.device)?;
+    let profiles = mig_tables::profiles_of(board, Bytes::mib(product.memory_mib));
+    Some(MigSpec { enabled: false, pending: false, profiles, instances: Vec::new(), lives: 0 })
+}
 
 /// Board number `n` of a product, in a slot of its own: the first four of a node near NUMA node 0.
 pub(super) fn gpu(product: &Product, n: u8) -> Gpu {
@@ -136,15 +135,9 @@ pub(super) fn gpu(product: &Product, n: u8) -> Gpu {
             compute_capability: product.capability,
             nvswitch_links: product.nvlinks,
             persistence: true,
-            mig: product.mig.map(off),
+            mig: mig(product),
         }),
     }
-}
-
-/// MIG, switched off.
-fn off(board: &str) -> MigSpec {
-    let profiles = mig_tables::profiles(board);
-    MigSpec { enabled: false, pending: false, profiles, instances: Vec::new() }
 }
 
 /// Made-up UUIDs, the same at every run.

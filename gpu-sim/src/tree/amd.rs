@@ -2,85 +2,82 @@
 //! `kfd_process.c`, `amdgpu_ras.c`).
 
 use std::fmt::Write;
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gpu_core::{Hertz, Vendor};
 
-use super::write::file;
-use super::{directory, drm_nodes};
-use crate::amd;
+use super::pci::{directory, drm_nodes};
+use super::plan::Plan;
+use crate::amd::{self, AmdUse};
 use crate::gpu::{AmdPowerFile, AmdSpec, Gpu, Silicon};
 use crate::machine::LinkKindSpec;
 use crate::scene::Scene;
 
+/// Where the compute driver shows its nodes.
+const NODES: &str = "sys/class/kfd/kfd/topology/nodes";
+
 /// The attributes of one GPU, its sensors, and the platform devices of its further partitions.
-pub(super) fn gpu(scene: &Scene, sys: &Path, position: usize, gpu: &Gpu) -> io::Result<()> {
-    let Silicon::Amd(spec) = &gpu.silicon else { return Ok(()) };
-    let (path, state) = (directory(sys, gpu), scene.gpu(position));
-    let number = |name: &str, n: u64| file(&path, name, &format!("{n}\n"));
-    file(&path, "product_name", &format!("{}\n", gpu.name))?;
-    file(&path, "unique_id", &format!("{:x}\n", spec.unique_id.unwrap_or(0)))?;
-    file(&path, "serial_number", &format!("{}\n", gpu.serial.as_deref().unwrap_or("")))?;
-    file(&path, "vbios_version", &format!("{}\n", gpu.firmware.as_deref().unwrap_or("")))?;
-    number("mem_info_vram_total", gpu.memory.total.get())?;
-    number("mem_info_vram_used", state.memory_used.get())?;
-    number("mem_info_gtt_total", gpu.memory.system_total.unwrap_or_default().get())?;
-    number("mem_info_gtt_used", 0)?;
-    number("gpu_busy_percent", state.busy / 10)?;
+pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
+    let Silicon::Amd(spec) = &gpu.silicon else { return };
+    let (path, state) = (directory(gpu), scene.gpu(position));
+    plan.line(&path, "product_name", &gpu.name);
+    plan.text(&path, "unique_id", format!("{:x}\n", spec.unique_id.unwrap_or(0)));
+    plan.line(&path, "serial_number", gpu.serial.as_deref().unwrap_or(""));
+    plan.line(&path, "vbios_version", gpu.firmware.as_deref().unwrap_or(""));
+    plan.line(&path, "mem_info_vram_total", gpu.memory.total.get());
+    plan.line(&path, "mem_info_vram_used", state.memory_used.get());
+    plan.line(&path, "mem_info_gtt_total", gpu.memory.system_total.unwrap_or_default().get());
+    plan.line(&path, "mem_info_gtt_used", 0);
+    plan.line(&path, "gpu_busy_percent", state.busy / 10);
     let modes = [
         ("current_compute_partition", "available_compute_partition", &spec.compute_mode, &spec.compute_modes),
         ("current_memory_partition", "available_memory_partition", &spec.memory_mode, &spec.memory_modes),
     ];
     for (current, available, mode, choices) in modes {
         if let Some(mode) = mode {
-            file(&path, current, &format!("{mode}\n"))?;
-            file(&path, available, &format!("{}\n", choices.join(", ")))?;
+            plan.line(&path, current, mode);
+            plan.line(&path, available, choices.join(", "));
         }
     }
     if let Some(ecc) = &gpu.ecc {
-        file(&path, "ras/umc_err_count", &format!("ue: {}\nce: {}\n", ecc.uncorrected, ecc.corrected))?;
-        file(&path, "ras/gfx_err_count", "ue: 0\nce: 0\n")?;
+        plan.text(&path, "ras/umc_err_count", format!("ue: {}\nce: {}\n", ecc.uncorrected, ecc.corrected));
+        plan.text(&path, "ras/gfx_err_count", "ue: 0\nce: 0\n");
         // A line for each page: where it is, how large, and that it is retired.
         let pages: String = (0..ecc.retired_pages).map(|n| format!("0x{n:08x} : 0x00001000 : R\n")).collect();
-        file(&path, "ras/gpu_vram_bad_pages", &pages)?;
+        plan.text(&path, "ras/gpu_vram_bad_pages", pages);
     }
-    driver(scene, sys, &path, gpu)?;
+    driver(plan, scene, &path, gpu);
     if let Some(blob) = amd::gpu_metrics(scene, position) {
-        std::fs::write(path.join("gpu_metrics"), blob)?;
+        plan.text(&path, "gpu_metrics", blob);
     }
     if !spec.isolation.is_empty() {
         let numbers: Vec<String> = spec.isolation.iter().map(u32::to_string).collect();
-        file(&path, "enforce_isolation", &format!("{}\n", numbers.join(" ")))?;
+        plan.line(&path, "enforce_isolation", numbers.join(" "));
     }
-    file(
-        &path,
-        "pp_dpm_sclk",
-        &levels(gpu.clocks.graphics_idle, gpu.clocks.graphics_max, state.clock_graphics),
-    )?;
-    file(&path, "pp_dpm_mclk", &levels(gpu.clocks.memory_idle, gpu.clocks.memory_max, state.clock_memory))?;
-    hwmon(scene, &path, position, gpu, spec)?;
+    let clocks = &gpu.clocks;
+    plan.text(&path, "pp_dpm_sclk", levels(clocks.graphics_idle, clocks.graphics_max, state.clock_graphics));
+    plan.text(&path, "pp_dpm_mclk", levels(clocks.memory_idle, clocks.memory_max, state.clock_memory));
+    hwmon(plan, scene, &path, position, gpu, spec);
     for part in spec.partitions.iter().skip(1) {
-        let device = sys.join(format!("devices/platform/amdgpu_xcp_{}", part.drm.card));
-        drm_nodes(sys, &device, &part.drm)?;
+        let device = PathBuf::from(format!("sys/devices/platform/amdgpu_xcp_{}", part.drm.card));
+        drm_nodes(plan, &device, &part.drm);
     }
-    Ok(())
 }
 
 /// What tells that amdgpu drives the function, to tools that do not follow the `driver` link.
-fn driver(scene: &Scene, sys: &Path, path: &Path, gpu: &Gpu) -> io::Result<()> {
-    let module = sys.join("module/amdgpu");
-    file(&module, "initstate", "live\n")?;
+fn driver(plan: &mut Plan, scene: &Scene, path: &Path, gpu: &Gpu) {
+    let module = Path::new("sys/module/amdgpu");
+    plan.line(module, "initstate", "live");
     if let Some(version) = &scene.machine().amdgpu_version {
-        file(&module, "version", &format!("{version}\n"))?;
+        plan.line(module, "version", version);
     }
     let id = &gpu.pci_id;
     let uevent = format!(
         "DRIVER=amdgpu\nPCI_CLASS=38000\nPCI_ID={:04X}:{:04X}\nPCI_SUBSYS_ID={:04X}:{:04X}\nPCI_SLOT_NAME={}\n",
         id.vendor, id.device, id.subvendor, id.subdevice, gpu.pci
     );
-    file(path, "uevent", &uevent)?;
-    file(path, "revision", "0x00\n")
+    plan.text(path, "uevent", uevent);
+    plan.line(path, "revision", "0x00");
 }
 
 /// The driver's levels of a clock, the present one with a star.
@@ -94,22 +91,21 @@ fn levels(idle: Hertz, max: Hertz, now: Hertz) -> String {
     })
 }
 
-fn hwmon(scene: &Scene, path: &Path, position: usize, gpu: &Gpu, amd: &AmdSpec) -> io::Result<()> {
+fn hwmon(plan: &mut Plan, scene: &Scene, path: &Path, position: usize, gpu: &Gpu, amd: &AmdSpec) {
     let (path, state) = (path.join(format!("hwmon/hwmon{}", position + 2)), scene.gpu(position));
-    file(&path, "name", "amdgpu\n")?;
-    let number = |name: &str, n: u64| file(&path, name, &format!("{n}\n"));
+    plan.text(&path, "name", "amdgpu\n");
     let power = if amd.power_on_other_die { 0 } else { state.power.get() };
     if amd.power_file != AmdPowerFile::Input {
-        number("power1_average", power)?;
+        plan.line(&path, "power1_average", power);
     }
     if amd.power_file != AmdPowerFile::Average {
-        number("power1_input", power)?;
+        plan.line(&path, "power1_input", power);
     }
-    file(&path, "power1_label", "PPT\n")?;
-    number("power1_cap", gpu.power.limit.get())?;
-    number("power1_cap_default", gpu.power.limit_default.get())?;
-    number("power1_cap_min", gpu.power.limit_min.get())?;
-    number("power1_cap_max", gpu.power.limit_max.get())?;
+    plan.text(&path, "power1_label", "PPT\n");
+    plan.line(&path, "power1_cap", gpu.power.limit.get());
+    plan.line(&path, "power1_cap_default", gpu.power.limit_default.get());
+    plan.line(&path, "power1_cap_min", gpu.power.limit_min.get());
+    plan.line(&path, "power1_cap_max", gpu.power.limit_max.get());
     let heat = state.temperature.get();
     let sensors = [
         ("temp1", "edge", Some(0)),
@@ -118,38 +114,40 @@ fn hwmon(scene: &Scene, path: &Path, position: usize, gpu: &Gpu, amd: &AmdSpec) 
     ];
     for (name, label, above) in sensors {
         if let Some(above) = above {
-            file(&path, &format!("{name}_label"), &format!("{label}\n"))?;
-            file(&path, &format!("{name}_input"), &format!("{}\n", heat + above))?;
+            plan.line(&path, &format!("{name}_label"), label);
+            plan.line(&path, &format!("{name}_input"), heat + above);
         }
     }
     if let (Some(slowdown), Some(shutdown)) = (gpu.thermal.slowdown, gpu.thermal.shutdown) {
-        file(&path, "temp2_crit", &format!("{}\n", slowdown.get()))?;
-        file(&path, "temp2_emergency", &format!("{}\n", shutdown.get()))?;
+        plan.line(&path, "temp2_crit", slowdown.get());
+        plan.line(&path, "temp2_emergency", shutdown.get());
     }
-    file(&path, "freq1_label", "sclk\n")?;
-    number("freq1_input", state.clock_graphics.get())?;
-    file(&path, "freq2_label", "mclk\n")?;
-    number("freq2_input", state.clock_memory.get())
+    plan.text(&path, "freq1_label", "sclk\n");
+    plan.line(&path, "freq1_input", state.clock_graphics.get());
+    plan.text(&path, "freq2_label", "mclk\n");
+    plan.line(&path, "freq2_input", state.clock_memory.get());
 }
 
 /// The compute driver's topology (processors first, then a node for each partition) and processes.
-pub(super) fn compute_driver(scene: &Scene, sys: &Path) -> io::Result<()> {
-    let gpus: Vec<(usize, &Gpu)> = scene.gpus_of(Vendor::AMD).filter(|(i, _)| !scene.gpu(*i).lost).collect();
+pub(super) fn compute_driver(plan: &mut Plan, scene: &Scene) {
+    let gpus: Vec<(usize, &Gpu)> =
+        scene.gpus_of(Vendor::AMD).filter(|(i, gpu)| !scene.gpu(*i).lost && scene.drives(gpu)).collect();
     if gpus.is_empty() {
-        return Ok(());
+        return;
     }
-    let nodes = sys.join("class/kfd/kfd/topology/nodes");
+    let nodes = Path::new(NODES);
     let processors = scene.machine().numa_nodes.len();
     for number in 0..processors {
         let path = nodes.join(number.to_string());
-        file(&path, "gpu_id", "0\n")?;
-        file(&path, "name", "\n")?;
-        let properties =
-            "cpu_cores_count 64\nsimd_count 0\nvendor_id 0\ndevice_id 0\nlocation_id 0\ndomain 0\n";
-        file(&path, "properties", properties)?;
-        file(&path, "mem_banks/0/properties", "heap_type 0\nsize_in_bytes 540000000000\n")?;
-        std::fs::create_dir_all(path.join("io_links"))?;
-        std::fs::create_dir_all(path.join("p2p_links"))?;
+        plan.line(&path, "gpu_id", 0);
+        plan.line(&path, "name", "");
+        let names = ["simd_count", "vendor_id", "device_id", "location_id", "domain"];
+        let zeros = names.map(|name| (name, 0));
+        plan.text(&path, "properties", format!("cpu_cores_count 64\n{}", lines(&zeros)));
+        let bank = lines(&[("heap_type", 0), ("size_in_bytes", 540_000_000_000)]);
+        plan.text(&path, "mem_banks/0/properties", bank);
+        plan.folder(&path.join("io_links"));
+        plan.folder(&path.join("p2p_links"));
     }
     let mut number = processors;
     // The first node of each GPU: what its links and those of others lead to.
@@ -163,27 +161,21 @@ pub(super) fn compute_driver(scene: &Scene, sys: &Path) -> io::Result<()> {
     for (position, gpu) in &gpus {
         let Silicon::Amd(amd) = &gpu.silicon else { continue };
         for index in 0..amd.partitions.len() {
-            node(scene, &nodes, *position, gpu, amd, index, &firsts)?;
+            node(plan, scene, *position, index, &firsts);
         }
     }
-    processes(scene, sys, &gpus)
+    processes(plan, scene, &gpus);
 }
 
-fn node(
-    scene: &Scene,
-    nodes: &Path,
-    position: usize,
-    gpu: &Gpu,
-    amd: &AmdSpec,
-    index: usize,
-    firsts: &[(usize, usize)],
-) -> io::Result<()> {
+fn node(plan: &mut Plan, scene: &Scene, position: usize, index: usize, firsts: &[(usize, usize)]) {
+    let gpu = &scene.machine().gpus[position];
+    let Silicon::Amd(amd) = &gpu.silicon else { return };
     let first = |of: usize| firsts.iter().find(|(position, _)| *position == of).map_or(0, |(_, node)| *node);
     let part = &amd.partitions[index];
-    let path = nodes.join((first(position) + index).to_string());
-    file(&path, "gpu_id", &format!("{}\n", part.gpu_id))?;
-    file(&path, "name", "ip discovery\n")?;
-    std::fs::create_dir_all(path.join("p2p_links"))?;
+    let path = Path::new(NODES).join((first(position) + index).to_string());
+    plan.line(&path, "gpu_id", part.gpu_id);
+    plan.line(&path, "name", "ip discovery");
+    plan.folder(&path.join("p2p_links"));
     let location = u64::from(gpu.pci.bus) << 8 | u64::from(gpu.pci.device) << 3 | index as u64;
     let dies = amd.xcc as usize / amd.partitions.len();
     let properties = [
@@ -203,10 +195,11 @@ fn node(
         ("unique_id", amd.unique_id.unwrap_or(0)),
         ("num_xcc", dies as u64),
     ];
-    file(&path, "properties", &lines(&properties))?;
-    file(&path, "mem_banks/0/properties", &format!("heap_type 1\nsize_in_bytes {}\n", part.memory.get()))?;
+    plan.text(&path, "properties", lines(&properties));
+    let bank = lines(&[("heap_type", 1), ("size_in_bytes", part.memory.get())]);
+    plan.text(&path, "mem_banks/0/properties", bank);
     let from = first(position) + index;
-    let io_link = |n: usize, kind: u64, to: usize, weight: u32| {
+    let mut io_link = |n: usize, kind: u64, to: usize, weight: u32| {
         let properties = [
             ("type", kind),
             ("version_major", 0),
@@ -221,17 +214,16 @@ fn node(
             ("recommended_transfer_size", 0),
             ("flags", 1),
         ];
-        file(&path, &format!("io_links/{n}/properties"), &lines(&properties))
+        plan.text(&path, &format!("io_links/{n}/properties"), lines(&properties));
     };
-    io_link(0, 2, gpu.numa.map_or(0, |node| node.0 as usize), 20)?;
+    io_link(0, 2, gpu.numa.map_or(0, |node| node.0 as usize), 20);
     for (n, link) in scene.machine().links.iter().enumerate() {
         let LinkKindSpec::Xgmi { weight } = link.kind else { continue };
         let other = if link.a == position { link.b } else { link.a };
         if (link.a == position || link.b == position) && firsts.iter().any(|(of, _)| *of == other) {
-            io_link(n + 1, 11, first(other), weight)?;
+            io_link(n + 1, 11, first(other), weight);
         }
     }
-    Ok(())
 }
 
 /// The kernel's `name value` lines.
@@ -247,48 +239,41 @@ fn lines(properties: &[(&str, u64)]) -> String {
 const MOST_NODES: usize = 16;
 
 /// `proc/<pid>`: files for every partition that the process could use, 0 where it holds nothing.
-fn processes(scene: &Scene, sys: &Path, gpus: &[(usize, &Gpu)]) -> io::Result<()> {
-    let folder = sys.join("class/kfd/kfd/proc");
-    std::fs::create_dir_all(&folder)?;
-    let parts = |gpu: &Gpu| match &gpu.silicon {
-        Silicon::Amd(spec) => spec.partitions.clone(),
-        _ => Vec::new(),
-    };
-    let nodes: Vec<(usize, usize, u32)> = gpus
-        .iter()
-        .flat_map(|(position, gpu)| {
-            let parts = parts(gpu).into_iter().enumerate();
-            parts.map(move |(index, part)| (*position, index, part.gpu_id))
-        })
-        .collect();
+fn processes(plan: &mut Plan, scene: &Scene, gpus: &[(usize, &Gpu)]) {
+    let folder = Path::new("sys/class/kfd/kfd/proc");
+    plan.folder(folder);
+    let mut nodes: Vec<(usize, usize, u32)> = Vec::new();
+    let mut uses: Vec<(usize, AmdUse)> = Vec::new();
+    for (position, gpu) in gpus {
+        let Silicon::Amd(spec) = &gpu.silicon else { continue };
+        nodes.extend(spec.partitions.iter().enumerate().map(|(n, part)| (*position, n, part.gpu_id)));
+        uses.extend(amd::uses(scene, *position).into_iter().map(|of| (*position, of)));
+    }
+    uses.retain(|(_, of)| of.computes);
     for workload in scene.running() {
-        let uses: Vec<(usize, amd::AmdUse)> = gpus
-            .iter()
-            .flat_map(|(position, _)| amd::uses(scene, *position).into_iter().map(|of| (*position, of)))
-            .filter(|(_, of)| of.pid == workload.pid && of.computes)
-            .collect();
+        let uses: Vec<_> = uses.iter().filter(|(_, of)| of.pid == workload.pid).collect();
         if uses.is_empty() {
             continue;
         }
         let path = folder.join(workload.pid.to_string());
-        file(&path, "pasid", &format!("{}\n", 0x8000 + workload.pid.0))?;
+        plan.line(&path, "pasid", 0x8000 + workload.pid.0);
         for (n, (position, index, gpu_id)) in nodes.iter().enumerate() {
             if nodes.len() <= MOST_NODES || uses.iter().any(|(on, _)| on == position) {
-                let here = |of: &&(usize, amd::AmdUse)| of.0 == *position && of.1.partition == *index;
-                process_on(&path, *gpu_id, n, uses.iter().filter(here).map(|(_, of)| of))?;
+                let here = |of: &&&(usize, AmdUse)| of.0 == *position && of.1.partition == *index;
+                process_on(plan, &path, *gpu_id, n, uses.iter().filter(here).map(|of| &of.1));
             }
         }
     }
-    Ok(())
 }
 
 /// The files of one process about one node.
 fn process_on<'a>(
+    plan: &mut Plan,
     path: &Path,
     gpu_id: u32,
     queue: usize,
-    uses: impl Iterator<Item = &'a amd::AmdUse>,
-) -> io::Result<()> {
+    uses: impl Iterator<Item = &'a AmdUse>,
+) {
     let (mut number_of_uses, mut memory, mut copies, mut units) = (0, 0, 0, 0);
     for of in uses {
         number_of_uses += 1;
@@ -296,13 +281,12 @@ fn process_on<'a>(
         copies += of.copies.get() / 1000;
         units += of.units.get();
     }
-    let number = |name: String, n: u64| file(path, &name, &format!("{n}\n"));
     if number_of_uses > 0 {
-        number(format!("queues/{queue}/gpuid"), u64::from(gpu_id))?;
-        number(format!("queues/{queue}/type"), 0)?;
-        number(format!("queues/{queue}/size"), 1 << 20)?;
+        plan.line(path, &format!("queues/{queue}/gpuid"), gpu_id);
+        plan.line(path, &format!("queues/{queue}/type"), 0);
+        plan.line(path, &format!("queues/{queue}/size"), 1 << 20);
     }
-    number(format!("vram_{gpu_id}"), memory)?;
-    number(format!("sdma_{gpu_id}"), copies)?;
-    number(format!("stats_{gpu_id}/cu_occupancy"), units)
+    plan.line(path, &format!("vram_{gpu_id}"), memory);
+    plan.line(path, &format!("sdma_{gpu_id}"), copies);
+    plan.line(path, &format!("stats_{gpu_id}/cu_occupancy"), units);
 }

@@ -1,6 +1,6 @@
 //! What the real library does not have: the ways to drive the simulation.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_uint};
 
 use gpu_core::Nanoseconds;
 use gpu_sim::Fault;
@@ -8,7 +8,8 @@ use gpu_sim::Fault;
 use crate::abi::Code;
 use crate::gate::control;
 use crate::load;
-use crate::out::TextIn;
+use crate::out::{Out, TextIn, TextOut};
+use crate::record;
 use crate::state::State;
 
 /// 1: nothing that this library says is about hardware.
@@ -63,4 +64,28 @@ pub extern "C" fn gpu_sim_latency(function: TextIn, nanoseconds: u64) -> Code {
         *state = state.with(None, state.added().into_iter().chain([latency]), None);
         Ok(())
     })
+}
+
+/// Records every call from now on and forgets earlier records; 0 stops and keeps the record.
+#[unsafe(no_mangle)]
+pub extern "C" fn gpu_sim_record(on: c_int) -> Code {
+    record::switch(on != 0);
+    Code::SUCCESS
+}
+
+/// The call at a position of the record: the function's name and the position of the GPU that it
+/// was about, `UINT_MAX` for none. `NOT_FOUND` past the end.
+#[unsafe(no_mangle)]
+pub extern "C" fn gpu_sim_recorded(
+    position: c_uint,
+    name: TextOut,
+    length: c_uint,
+    gpu: Out<c_uint>,
+) -> Code {
+    let Some((function, of)) = record::at(position as usize) else { return Code::NOT_FOUND };
+    let of = of.and_then(|of| c_uint::try_from(of).ok()).unwrap_or(c_uint::MAX);
+    match name.put(length, false, format_args!("{function}")).and_then(|()| gpu.put(of)) {
+        Ok(()) => Code::SUCCESS,
+        Err(code) => code,
+    }
 }

@@ -1,50 +1,33 @@
 //! A copy of the built library in a folder of its own, loaded through the real bindings.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use gpu_sim::Machine;
+use gpu_sim::library::{self, Installed};
 use nvml_wrapper_sys::bindings::{NvmlLib, nvmlDevice_t};
 
 /// A copy of the library, over a machine.
 pub struct Instance {
     /// The real bindings' symbol table.
     pub lib: NvmlLib,
-    /// Where it lies.
-    pub folder: PathBuf,
+    /// Keeps the copy where it lies.
+    _installed: Installed,
 }
 
-/// The library that `cargo test` built beside this test.
-fn built() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own file");
-    let found = test.ancestors().map(|folder| folder.join("libgpu_sim_nvml.so")).find(|path| path.is_file());
-    found.expect("`cargo build -p gpu-sim-nvml` has built the library")
-}
-
-/// A fresh folder with the library under its real name and the machine beside it.
-pub fn install(machine: &Machine) -> PathBuf {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("gpu-sim-nvml-{}-{number}", std::process::id()));
-    fs::create_dir_all(&folder).expect("the folder for temporary files is writable");
-    fs::copy(built(), folder.join("libnvidia-ml.so.1")).expect("the library is copied");
-    fs::write(folder.join("machine.json"), machine.to_json()).expect("the description is written");
-    folder
+/// A copy of the library that `cargo test` built beside this test, with the machine beside it.
+pub fn install(machine: &Machine) -> Installed {
+    Installed::new(&library::built().expect("it is built"), machine).expect("it is copied")
 }
 
 impl Instance {
     /// Loaded, not initialised.
-    pub fn loaded(folder: &Path) -> Self {
-        let path = folder.join("libnvidia-ml.so.1");
+    pub fn loaded(installed: Installed) -> Self {
         // SAFETY: our own library; loading it runs no code of a third party.
-        let lib = unsafe { NvmlLib::new(path) }.expect("the library loads");
-        Self { lib, folder: folder.to_owned() }
+        let lib = unsafe { NvmlLib::new(installed.path()) }.expect("the library loads");
+        Self { lib, _installed: installed }
     }
 
     /// Loaded and initialised.
     pub fn new(machine: &Machine) -> Self {
-        let instance = Self::loaded(&install(machine));
+        let instance = Self::loaded(install(machine));
         // SAFETY: nvml.h: takes nothing.
         assert_eq!(unsafe { instance.lib.nvmlInit_v2() }, 0);
         instance
@@ -56,12 +39,5 @@ impl Instance {
         // SAFETY: nvml.h: the pointer is to one handle.
         assert_eq!(unsafe { self.lib.nvmlDeviceGetHandleByIndex_v2(index, &mut device) }, 0);
         device
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        // What stays behind lies in the folder for temporary files.
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }

@@ -1,0 +1,5 @@
+//! [`Counting`]: an allocator that counts.
+
+mod ffi;
+
+pub use ffi::Counting;

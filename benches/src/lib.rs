@@ -1,0 +1,31 @@
+//! What a sample costs beside the bare calls and files that it is made of.
+//!
+//! `cargo run --release -p gpu-benches --bin ratios` prints the ratios that `BENCHMARKS.md` holds
+//! and fails when one is over what is promised; `cargo bench -p gpu-benches --features criterion`
+//! follows the times behind them from change to change.
+//!
+//! | module | what it has |
+//! |---|---|
+//! | [`Installed`] | the simulated NVIDIA library in a folder of its own, over a machine |
+//! | [`Direct`] | the calls of a sample, made through the bindings' symbol table |
+//! | [`Written`] | a simulated machine's trees in a folder of their own |
+//! | [`bare`] | the files of a sample, opened, read and closed |
+//! | [`Ratio`] | two ways of doing the same, timed side by side |
+//! | [`Counting`] | an allocator that counts |
+//! | [`calls`] | system calls, counted by `strace` |
+
+#![deny(unsafe_code)]
+
+pub mod bare;
+pub mod calls;
+mod counting;
+mod direct;
+mod installed;
+mod ratio;
+mod written;
+
+pub use counting::Counting;
+pub use direct::Direct;
+pub use installed::Installed;
+pub use ratio::Ratio;
+pub use written::Written;

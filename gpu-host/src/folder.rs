@@ -1,0 +1,131 @@
+//! [`Folder`]: a directory held open, whose files are read without a path.
+
+use std::io;
+use std::path::Path;
+
+use gpu_core::Absence;
+
+use crate::file;
+
+/// A directory held open. What lies in it is looked up by its name alone, which spares the kernel
+/// the walk along the path and us the making of it: for directories with a file for each of many
+/// things, such as the compute driver's processes. Allocates nothing on Linux.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let root = std::env::temp_dir().join(format!("gpu-host-folder-{}", std::process::id()));
+/// std::fs::create_dir_all(&root)?;
+/// std::fs::write(root.join("vram_7"), "4096\n")?;
+/// let folder = gpu_host::Folder::open(&root)?;
+/// let mut names = Vec::new();
+/// folder.each(|name| names.push(name.to_owned()))?;
+/// assert_eq!(names, ["vram_7"]);
+/// assert_eq!(folder.read_u64("vram_7", "vram_*"), Ok(4096));
+/// # std::fs::remove_dir_all(&root)
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Folder(Inner);
+
+impl Folder {
+    /// The directory at `path`.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Inner::open(path).map(Self)
+    }
+
+    /// The directory of that name in this one.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn folder(&self, name: &str) -> io::Result<Self> {
+        self.0.folder(name).map(Self)
+    }
+
+    /// Visits the names in the directory, in its own order; to be done once. Names that are not
+    /// UTF-8 are left out: the kernel makes none.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn each(&self, visit: impl FnMut(&str)) -> io::Result<()> {
+        self.0.each(visit)
+    }
+
+    /// The number in the file of that name, which absences call `label`.
+    ///
+    /// # Errors
+    /// Why it cannot be read: see [`Attribute::with_bytes`](file::Attribute::with_bytes).
+    pub fn read_u64(&self, name: &str, label: &'static str) -> Result<u64, Absence> {
+        let mut page = [0_u8; file::PAGE];
+        let count = self.0.read(name, &mut page).map_err(|error| file::absence(&error, label))?;
+        file::parse_u64(&page[..count]).ok_or(Absence::Failed { at: label, code: None })
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+struct Inner(rustix::fd::OwnedFd);
+
+#[cfg(target_os = "linux")]
+impl Inner {
+    fn open(path: &Path) -> io::Result<Self> {
+        use rustix::fs::{CWD, Mode, OFlags, openat};
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self(openat(CWD, path, flags, Mode::empty())?))
+    }
+
+    fn folder(&self, name: &str) -> io::Result<Self> {
+        use rustix::fs::{Mode, OFlags, openat};
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self(openat(&self.0, name, flags, Mode::empty())?))
+    }
+
+    fn each(&self, mut visit: impl FnMut(&str)) -> io::Result<()> {
+        let mut buffer = [const { std::mem::MaybeUninit::uninit() }; 8192];
+        let mut entries = rustix::fs::RawDir::new(&self.0, &mut buffer);
+        while let Some(entry) = entries.next() {
+            match entry?.file_name().to_str() {
+                Ok("." | "..") | Err(_) => {}
+                Ok(name) => visit(name),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, name: &str, page: &mut [u8]) -> io::Result<usize> {
+        use rustix::fs::{Mode, OFlags, openat};
+        let file = openat(&self.0, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(rustix::io::read(&file, page)?)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+#[derive(Debug)]
+struct Inner(std::path::PathBuf);
+
+#[cfg(not(target_os = "linux"))]
+impl Inner {
+    fn open(path: &Path) -> io::Result<Self> {
+        std::fs::read_dir(path).map(|_| Self(path.to_path_buf()))
+    }
+
+    fn folder(&self, name: &str) -> io::Result<Self> {
+        Self::open(&self.0.join(name))
+    }
+
+    fn each(&self, mut visit: impl FnMut(&str)) -> io::Result<()> {
+        for entry in std::fs::read_dir(&self.0)? {
+            if let Some(name) = entry?.file_name().to_str() {
+                visit(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, name: &str, page: &mut [u8]) -> io::Result<usize> {
+        use std::io::Read;
+        std::fs::File::open(self.0.join(name))?.read(page)
+    }
+}
