@@ -25,8 +25,8 @@ impl System {
             roots = roots.proc(root);
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new_or_unknown(&roots.proc));
-        let sweeper = Box::new(ProcSweeper::new(roots.proc.clone(), &clock));
         let pids = pid_namespace::view(&roots.proc, roots.proc_is_usual());
+        let sweeper = Box::new(ProcSweeper::new(roots.proc.clone(), &clock).counting_in(pids));
         let discoveries = discoveries(&roots, &clock, self.nvml, wanted);
         (Host::new(discoveries, clock, sweeper).pids(pids), roots.sysfs)
     }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use gpu_core::{
-    Absence, Bytes, DeviceId, DeviceNode, Error, ErrorKind, NodeRole, PartitionId, PartitionKind, PciAddress,
-    Vendor,
+    Absence, Bytes, DeviceId, DeviceNode, DeviceNumber, Error, ErrorKind, NodeRole, PartitionId,
+    PartitionKind, PciAddress, Vendor,
 };
 use gpu_host::drm::DrmNode;
 use gpu_host::pci::PciFunction;
@@ -72,6 +72,18 @@ impl Board {
         self.nodes.iter().try_fold(Bytes::ZERO, add)
     }
 
+    /// True when the device file of that number is one of the GPU's or its partitions'.
+    pub(crate) fn has(&self, number: DeviceNumber) -> bool {
+        self.drm.iter().any(|drm| drm.number == Some(number))
+    }
+
+    /// True when the device file of that number is one of the partition's.
+    pub(crate) fn is_of(&self, node: &KfdNode, number: DeviceNumber) -> bool {
+        let is_render = |drm: &&DrmNode| drm.role == NodeRole::Render && Some(drm.minor) == node.render_minor;
+        let Some(render) = self.drm.iter().find(is_render) else { return false };
+        self.drm.iter().any(|drm| drm.device == render.device && drm.number == Some(number))
+    }
+
     /// The card and render nodes of one partition; of the whole GPU when it is not cut.
     pub(crate) fn nodes_of(&self, node: &KfdNode) -> Vec<DeviceNode> {
         let render =
@@ -130,7 +142,7 @@ impl Board {
             unique_id,
             nodes: Vec::new(),
             drm: drm.iter().filter(|node| node.device == resolved).cloned().collect(),
-            sensors: Sensors::of(&function.path, errors),
+            sensors: Sensors::of(&function.path, function.id.device, errors),
             function: Some(function),
         }
     }

@@ -83,6 +83,10 @@ fn device(board: &Board, boot: BootId, problems: &mut Vec<Problem>) -> Device {
         _ => MemoryKind::Dedicated.into(),
     };
     device.compute_units = compute_units(board);
+    device.process_isolation = match board.is_partitioned() {
+        true => Known::unsupported("each partition has its own"),
+        false => partition::isolation(board, 0),
+    };
     device.modes = partition::modes(board, problems);
     device.partitions = partition::partitions(board, boot);
     device.nodes = match (&device.partitions[..], &board.nodes[..]) {

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use gpu_core::{Absence, Bytes, Error, ErrorKind, PciAddress};
 use gpu_host::file;
 
+use crate::blob::Place;
+
 /// AMD's PCI vendor id, as KFD writes it in decimal.
 const VENDOR: u64 = 0x1002;
 /// `heap_type` of device memory that the processor cannot see, and that it can.
@@ -38,6 +40,21 @@ pub(crate) struct KfdNode {
     /// Device memory, or why it is not known.
     pub(crate) memory: Result<Bytes, Absence>,
     pub(crate) links: Vec<IoLink>,
+}
+
+impl KfdNode {
+    /// First die and number of dies of the partition. All partitions of a GPU have the same
+    /// number (kernel: `aqua_vanjaram.c`), so that one that is missing leaves its place empty.
+    pub(crate) fn dies(&self) -> Option<(u32, u32)> {
+        let size = u32::try_from(self.dies?).ok()?;
+        Some((self.partition.checked_mul(size)?, size))
+    }
+
+    /// Where `gpu_metrics` has what is the partition's own.
+    pub(crate) fn place(&self) -> Place {
+        let dies = self.dies().map(|(start, size)| (start as usize, size as usize));
+        Place { index: self.partition, dies }
+    }
 }
 
 /// A link from one node of the topology to another.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use gpu_core::{Clock, DeviceNumber, Error, ErrorKind, Pid, Sweep, SweepRequest, Sweeper};
 use gpu_host::{ProcSweeper, SystemClock, drm, hwmon, pci};
-use gpu_sim::{Damage, Machine, Tree, World};
+use gpu_sim::{Damage, Machine, Silicon, Tree, World};
 
 /// A folder that goes away with the test.
 struct Folder(PathBuf);
@@ -143,7 +143,12 @@ fn processes() {
     let pids: Vec<Pid> = machine.workloads.iter().map(|workload| workload.pid).collect();
     let render = machine.gpus.iter().filter_map(|gpu| Some(gpu.drm.as_ref()?.render_number()));
     let nvidia = [0, 1].map(|minor| DeviceNumber { major: 195, minor });
-    let numbers: Vec<DeviceNumber> = nvidia.into_iter().chain(render).collect();
+    // A process in an AMD partition holds the partition's own node.
+    let parts = machine.gpus.iter().filter_map(|gpu| match &gpu.silicon {
+        Silicon::Amd(amd) => Some(amd.partitions.iter().map(|part| part.drm.render_number())),
+        _ => None,
+    });
+    let numbers: Vec<DeviceNumber> = nvidia.into_iter().chain(render).chain(parts.flatten()).collect();
     let sweep = || {
         let mut sweep = Sweep::default();
         sweeper.sweep_into(&SweepRequest::new(&numbers, &pids), &mut sweep).unwrap();
