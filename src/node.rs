@@ -214,7 +214,8 @@ impl Node {
         let numbers: Vec<DeviceNumber> = holders.iter().map(|(number, _)| *number).collect();
         let mut sweep = Sweep::new();
         // Without a sweep there are still the drivers' own lists.
-        let swept = self.host.sweeper.sweep_into(&SweepRequest::new(&numbers, &[]), &mut sweep).is_ok();
+        let request = SweepRequest::new(&numbers, &[]).with_clients();
+        let swept = self.host.sweeper.sweep_into(&request, &mut sweep).is_ok();
         let query = Query::everything().metrics(gpu_core::MetricSet::NONE);
         let query = if swept { query.sweep(&sweep) } else { query };
         let mut sample = self.sample_of(&query);

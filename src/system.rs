@@ -29,8 +29,8 @@ impl System {
             roots = roots.locks(folder);
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new_or_unknown(&roots.proc));
-        let sweeper = Box::new(ProcSweeper::new(roots.proc.clone(), &clock));
         let pids = pid_namespace::view(&roots.proc, roots.proc_is_usual());
+        let sweeper = Box::new(ProcSweeper::new(roots.proc.clone(), &clock).counting_in(pids));
         let discoveries = discoveries(&roots, &clock, self.nvml, wanted);
         (Host::new(discoveries, clock, sweeper).pids(pids), roots.sysfs)
     }

@@ -9,12 +9,12 @@
 //! drivers[]    vendor, name, version, library, compute_api
 //! devices[]    id, vendor, name, vendor_name, pci, pci_id, numa_node, serial, board_part,
 //!              architecture, firmware, driver, index, memory_kind, memory_total_bytes,
-//!              compute_units, modes[] {name, current, pending, available[]}, nodes[] {path,
+//!              compute_units, process_isolation, modes[] {name, current, pending, available[]}, nodes[] {path,
 //!              number, role}, fingerprint, readings {metric: {value, …} or {absent, why}},
 //!              partitions[]
 //! partitions[] id, kind, incarnation, profile, placement {start, size}, vendor_name,
 //!              legacy_name, memory_total_bytes, compute_units, compute_slices, pci, engines,
-//!              time_slice_ns, nodes[], readings, partitions[]
+//!              time_slice_ns, process_isolation, nodes[], readings, partitions[]
 //! links[]      a, b (device ids), kind
 //! processes[]  unit, pid, pid_view, name, start_ns (since boot), kinds, memory_bytes,
 //!              busy_permille, memory_busy_permille, encoder_busy_permille,
@@ -124,6 +124,7 @@ fn device(of: &Device, sample: &Sample) -> Facts {
         .known("memory_kind", &of.memory_kind)
         .known("memory_total_bytes", &of.memory_total)
         .known("compute_units", &of.compute_units)
+        .known("process_isolation", &of.process_isolation)
         .with("modes", of.modes.iter().map(mode).collect::<Vec<_>>())
         .with("nodes", of.nodes.iter().map(node).collect::<Vec<_>>())
         .with("readings", readings(sample.reading(of.id)))
@@ -149,6 +150,7 @@ fn partition(of: &Partition, sample: &Sample) -> Facts {
         .known("pci", &of.pci)
         .known("numa_node", &of.numa)
         .known("time_slice_ns", &of.time_slice)
+        .known("process_isolation", &of.process_isolation)
         .with("engines", engines(&of.engines))
         .with("nodes", of.nodes.iter().map(node).collect::<Vec<_>>())
         .with("readings", readings(sample.reading(of.id)))

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use gpu_core::{
-    Absence, Backend, BootTime, Bytes, Capabilities, Clock, Error, ErrorKind, Inventory, Measured, Metric,
-    MetricSet, Problem, Query, Reading, Sample, Source, UnitId, Units, Vendor,
+    Absence, Backend, BootTime, Bytes, Capabilities, Clock, DeviceNumber, Error, ErrorKind, Inventory,
+    Measured, Metric, MetricSet, Problem, Query, Reading, Sample, Source, UnitId, Units, Vendor,
 };
 
+use crate::blob::{Blob, PAGE};
 use crate::board::{self, Board, Boards};
 use crate::inventory;
 use crate::kfd::KfdNode;
@@ -136,13 +137,15 @@ impl Sampler<'_> {
                 Error::new(ErrorKind::DeviceLost, board.id.to_string(), "its directory in sysfs is gone");
             sample.problems.push(Problem::new(Vendor::AMD, &error));
         }
+        let mut page = [0; PAGE];
+        let blob = self.blob(board, unreadable, &mut page);
         if self.wants(board.id.into()) {
-            self.device(board, unreadable, sample);
+            self.device(board, unreadable, &blob, sample);
         }
         if board.is_partitioned() {
             for node in &board.nodes {
                 if self.wants(board.partition_id(node).into()) {
-                    self.partition(board, node, unreadable, sample);
+                    self.partition(board, node, unreadable, &blob, sample);
                 }
             }
         }
@@ -151,34 +154,49 @@ impl Sampler<'_> {
         }
     }
 
-    fn device(&self, board: &Board, unreadable: Option<Absence>, sample: &mut Sample) {
+    /// One read of the GPU's `gpu_metrics`, for the device and all its partitions.
+    fn blob<'b>(&self, board: &Board, unreadable: Option<Absence>, page: &'b mut [u8; PAGE]) -> Blob<'b> {
+        let part = || board.nodes.iter().any(|node| self.wants(board.partition_id(node).into()));
+        let asked = self.wants(board.id.into()) || board.is_partitioned() && part();
+        // What sleeps is not touched, what nobody asks for is not read.
+        let wanted = if asked && unreadable.is_none() { self.query.metrics } else { MetricSet::NONE };
+        Blob::read(board.sensors.gpu_metrics.as_ref(), wanted, self.now, page)
+            .explain(|| board.sensors.unreadable())
+    }
+
+    fn device(&self, board: &Board, unreadable: Option<Absence>, blob: &Blob<'_>, sample: &mut Sample) {
         let reading = sample.push(board.id, Reading::default());
         match unreadable {
             Some(absence) => fill(reading, self.query.metrics, absence),
             None if board.function.is_none() => {
                 const WHY: Absence = Absence::NotSupported { why: "only the compute driver's tree is here" };
                 fill(reading, self.query.metrics, WHY);
-                if let (true, Some(total)) = (self.query.metrics.has(Metric::MemoryTotal), only_memory(board))
-                {
-                    reading.memory_total = Ok(Measured::new(total, self.now, Source::Kfd));
+                if self.query.metrics.has(Metric::MemoryTotal) {
+                    let total = board.memory_of_nodes();
+                    reading.memory_total = total.map(|total| Measured::new(total, self.now, Source::Kfd));
                 }
             }
-            None => board.sensors.read(self.query.metrics, self.now, reading),
+            None => board.sensors.read(self.query.metrics, self.now, blob, reading),
         }
     }
 
-    fn partition(&mut self, board: &Board, node: &KfdNode, unreadable: Option<Absence>, sample: &mut Sample) {
+    fn partition(
+        &mut self,
+        board: &Board,
+        node: &KfdNode,
+        unreadable: Option<Absence>,
+        blob: &Blob<'_>,
+        sample: &mut Sample,
+    ) {
         let wanted = self.query.metrics;
         let reading = sample.push(board.partition_id(node), Reading::default());
         if let Some(absence) = unreadable {
             return fill(reading, wanted, absence);
         }
         fill(reading, wanted, WHOLE_GPU_ONLY);
+        blob.fill_partition(node.place(), wanted, reading);
         if wanted.has(Metric::MemoryTotal) {
-            reading.memory_total = match node.memory {
-                Some(memory) => Ok(Measured::new(memory, self.now, Source::Kfd)),
-                None => Err(Absence::NotSupported { why: "the compute driver lists no memory bank" }),
-            };
+            reading.memory_total = node.memory.map(|memory| Measured::new(memory, self.now, Source::Kfd));
         }
         if wanted.has(Metric::MemoryFree) {
             reading.memory_free =
@@ -203,16 +221,39 @@ impl Sampler<'_> {
     }
 
     fn processes(&mut self, board: &Board, sample: &mut Sample) {
-        let (now, partitioned) = (self.now, board.is_partitioned());
+        let device = UnitId::Device(board.id);
+        if !board.is_partitioned() {
+            return self.processes_on(device, &board.nodes, |number| board.has(number), board, sample);
+        }
         for node in &board.nodes {
-            let Some(gpu_id) = node.gpu_id else { continue };
-            let unit = if partitioned { board.partition_id(node).into() } else { UnitId::Device(board.id) };
-            if !(self.wants(unit) || self.wants(board.id.into())) {
-                continue;
-            }
+            let unit = board.partition_id(node).into();
+            let own = |number| board.is_of(node, number);
+            self.processes_on(unit, std::slice::from_ref(node), own, board, sample);
+        }
+        // Files of the GPU that belong to no live partition.
+        let rest = |number| board.has(number) && !board.nodes.iter().any(|node| board.is_of(node, number));
+        self.processes_on(device, &[], rest, board, sample);
+    }
+
+    /// The processes of one unit: by the compute driver's nodes that it is, and by the DRM
+    /// clients behind its device files.
+    fn processes_on(
+        &mut self,
+        unit: UnitId,
+        nodes: &[KfdNode],
+        lies_on: impl Fn(DeviceNumber) -> bool,
+        board: &Board,
+        sample: &mut Sample,
+    ) {
+        if !(self.wants(unit) || self.wants(board.id.into())) {
+            return;
+        }
+        let (now, first) = (self.now, sample.processes.len());
+        for gpu_id in nodes.iter().filter_map(|node| node.gpu_id) {
             let here = self.holdings().iter().filter(|holding| holding.gpu_id == gpu_id);
             sample.processes.extend(here.map(|holding| process::reading(holding, unit, now)));
         }
+        process::add_clients(self.query.sweep, unit, lies_on, now, first, &mut sample.processes);
     }
 
     fn holdings(&mut self) -> &[Holding] {
@@ -229,9 +270,4 @@ fn fill(reading: &mut Reading, wanted: MetricSet, absence: Absence) {
     for metric in Metric::ALL.iter().filter(|metric| wanted.has(**metric)) {
         reading.set_absent(*metric, absence);
     }
-}
-
-/// Memory of a GPU of which only the compute driver's tree tells.
-fn only_memory(board: &Board) -> Option<Bytes> {
-    board.nodes.iter().try_fold(Bytes::ZERO, |sum, node| sum.checked_add(node.memory?))
 }

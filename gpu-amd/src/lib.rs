@@ -18,19 +18,41 @@
 //! | compute units | `simd_count / simd_per_cu` of the node |
 //! | partition's memory | the node's `mem_banks` |
 //! | memory, busy | `mem_info_*`, `gpu_busy_percent`, `mem_busy_percent`: the whole GPU |
-//! | power, temperatures, clocks | hwmon `power1_*`, `temp*` by label, `freq*` by label |
+//! | power, temperatures, clocks | hwmon `power1_*`, `temp*` and `freq*` by label; highest clocks: `pp_dpm_*` |
+//! | energy, throttling, video engines, PCIe errors | [`gpu_metrics`], read once a sample |
+//! | a partition's activity and clock | the partition's own part of [`gpu_metrics`], where its form has one |
 //! | memory errors | `ras/*_err_count`, `ras/gpu_vram_bad_pages` |
-//! | processes | `class/kfd/kfd/proc/<pid>/vram_<gpu_id>`; `/dev/kfd` is never opened |
+//! | processes | `class/kfd/kfd/proc/<pid>/{vram_,sdma_,stats_}*`; `/dev/kfd` is never opened |
+//! | processes' DRM clients | fdinfo, as the sweep brings it: shown beside the above, never added |
 //! | links | `io_links` of type 11 (xGMI); PCIe by the kernel's tree |
 //!
 //! A GPU that sleeps (`power/runtime_status`) is not touched and reads `Asleep`.
+//!
+//! # Where AMD's own tool says otherwise
+//! `rocm-smi` 6.1.2 over the same files, value by value (`tests/rocm_smi.rs`). What is not in this
+//! table is the same in both.
+//!
+//! | what | rocm-smi | here | who is right, and why |
+//! |---|---|---|---|
+//! | whole GPU on every partition | the GPU's memory, power, clocks… | the partition's own, or none | here: sums are eightfold there |
+//! | unit of energy | 15.3 µJ | 2⁻¹⁶ J exactly | here: the kernel's header says 2⁻¹⁶; 15.3 bills 0.27 % too much |
+//! | newer gpu_metrics | nothing of 1.6 and later | all of it | here |
+//! | power of the second die | 0 W, 0 J | absent: the other die measures both | here: 0 is no measurement |
+//! | stepping of the architecture | `gfx9010` | `gfx90a` | here: LLVM writes the stepping in hexadecimal |
+//! | video engines as memory | as "Avg. Memory Bandwidth" | `video_busy` | here: the field is `average_mm_activity`, multimedia |
+//! | subsystem id | the subsystem's vendor | the subsystem's device, in `pci_id` | here |
+//! | function of a partition | partition K at function K of the slot | the GPU's function | here: no such function is on the bus |
+//! | occupancy of a process | per cent of all full dies of the machine | the driver's number of units | here: dies are cut down |
+//! | version of the driver | the kernel's release, where there is none | an absence | here: drivers of one kernel differ |
 
 #![forbid(unsafe_code)]
 
 mod backend;
+mod blob;
 mod board;
 mod discover;
 mod error;
+pub mod gpu_metrics;
 mod inventory;
 mod kfd;
 mod model;

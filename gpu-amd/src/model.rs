@@ -18,6 +18,11 @@ pub(crate) fn name(device_id: u16) -> Option<&'static str> {
     })
 }
 
+/// True for GPUs that share a card, and its power sensor, with another: MI250 and MI250X.
+pub(crate) fn is_one_of_two_dies(device_id: u16) -> bool {
+    matches!(device_id, 0x7408 | 0x740c)
+}
+
 /// True for products that compute in the machine's own memory.
 pub(crate) fn shares_system_memory(device_id: u16) -> bool {
     device_id == 0x74a0

@@ -16,20 +16,11 @@ pub(crate) fn partitions(board: &Board, boot: BootId) -> Vec<Partition> {
         return Vec::new();
     }
     let profile = mode_text(board, "current_compute_partition");
-    let mut start = 0;
-    board
-        .nodes
-        .iter()
-        .map(|node| {
-            let size = node.dies.and_then(|dies| u32::try_from(dies).ok());
-            let placement = match size {
-                Some(size) => Known::from(Placement { start, size }),
-                None => Known::unsupported("the compute driver does not tell the number of dies"),
-            };
-            start += size.unwrap_or(0);
-            partition(board, node, &profile, placement, boot)
-        })
-        .collect()
+    let placement = |node: &KfdNode| match node.dies() {
+        Some((start, size)) => Known::from(Placement { start, size }),
+        None => Known::unsupported("the compute driver does not tell the number of dies"),
+    };
+    board.nodes.iter().map(|node| partition(board, node, &profile, placement(node), boot)).collect()
 }
 
 fn partition(
@@ -43,10 +34,7 @@ fn partition(
     let mut partition = Partition::new(id, incarnation(node, profile, boot));
     partition.profile.clone_from(profile);
     partition.placement = placement;
-    partition.memory_total = match node.memory {
-        Some(memory) => memory.into(),
-        None => Known::unsupported("the compute driver lists no memory bank"),
-    };
+    partition.memory_total = node.memory.into();
     partition.compute_units = match node.compute_units {
         Some(units) => Count(units).into(),
         None => Known::unsupported("the compute driver does not tell simd_per_cu"),
@@ -54,11 +42,48 @@ fn partition(
     partition.compute_slices = Known::unsupported("AMD cuts by dies: see the placement");
     partition.engines = Engines::unsupported("the compute driver does not tell");
     partition.vendor_name = vendor_name(board, node);
-    partition.legacy_name = Known::unsupported("there is none");
+    partition.legacy_name = match partition.vendor_name.value().and_then(|name| other_name(name)) {
+        Some(other) => other.into(),
+        None => Known::unsupported("the first partition keeps the GPU's own name"),
+    };
     partition.pci = Known::unsupported("partitions share the GPU's PCI function");
     partition.time_slice = Known::unsupported("a partition has its dies for itself");
+    partition.process_isolation = isolation(board, node.partition);
     partition.nodes = board.nodes_of(node);
     partition
+}
+
+/// Whether the processes on one partition are kept apart: `enforce_isolation` has a number for
+/// each (kernel: `Documentation/gpu/amdgpu/process-isolation.rst`).
+pub(crate) fn isolation(board: &Board, partition: u32) -> Known<bool> {
+    let text = match board.text("enforce_isolation") {
+        Ok(Some(text)) => text,
+        Ok(None) => return Known::unsupported("the driver has no enforce_isolation"),
+        Err(error) => return Known::absent(error.absence("enforce_isolation")),
+    };
+    match isolation_of(&text, partition) {
+        // Enabled, in the older form, without cleaning: one process at a time in all three.
+        Some(1..=3) => true.into(),
+        Some(0) => false.into(),
+        Some(_) => Known::unsupported("enforce_isolation holds a number that is not known"),
+        None => Known::unsupported("enforce_isolation has no number for this partition"),
+    }
+}
+
+/// `0 1 0 0` → the number of one partition.
+fn isolation_of(text: &str, partition: u32) -> Option<u32> {
+    text.split_ascii_whitespace().nth(usize::try_from(partition).ok()?)?.parse().ok()
+}
+
+/// The name of the same platform device in the other spelling: mainline makes `amdgpu_xcp_3`,
+/// AMD's own driver `amdgpu_xcp.3`.
+fn other_name(name: &str) -> Option<String> {
+    let number = name.strip_prefix("amdgpu_xcp")?;
+    match number.split_at_checked(1)? {
+        ("_", number) => Some(format!("amdgpu_xcp.{number}")),
+        (".", number) => Some(format!("amdgpu_xcp_{number}")),
+        _ => None,
+    }
 }
 
 /// A mode change makes every node anew, with another gpu_id and another render minor.
@@ -118,7 +143,7 @@ fn mode(
 fn mode_text(board: &Board, file: &'static str) -> Known<String> {
     match board.text(file) {
         Ok(Some(text)) => text.into(),
-        Ok(None) => Known::unsupported("the driver has no file for the compute mode"),
+        Ok(None) => Known::unsupported("the driver tells no compute mode"),
         Err(error) => Known::absent(error.absence(file)),
     }
 }
@@ -131,6 +156,23 @@ fn split_list(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn platform_devices_have_two_spellings() {
+        assert_eq!(other_name("amdgpu_xcp_3").as_deref(), Some("amdgpu_xcp.3"));
+        assert_eq!(other_name("amdgpu_xcp.12").as_deref(), Some("amdgpu_xcp_12"));
+        for other in ["0000:05:00.0", "amdgpu_xcp", "amdgpu", ""] {
+            assert_eq!(other_name(other), None);
+        }
+    }
+
+    #[test]
+    fn isolation_is_a_number_for_each_partition() {
+        assert_eq!(isolation_of("0 1 0 2", 1), Some(1));
+        assert_eq!(isolation_of("0 1 0 2\n", 3), Some(2));
+        assert_eq!(isolation_of("1", 1), None);
+        assert_eq!(isolation_of("x 1", 0), None);
+    }
 
     #[test]
     fn lists_as_the_kernel_writes_them() {

@@ -1,17 +1,31 @@
-//! Processes of the compute driver, with what they hold on each partition.
+//! Processes: what they hold on each partition by the compute driver's files, and beside it by
+//! DRM's accounting of their open descriptors.
 //!
-//! Source: `class/kfd/kfd/proc/<pid>` (kernel: `drivers/gpu/drm/amd/amdkfd/kfd_process.c`).
-//! Nothing here opens `/dev/kfd`: whoever does becomes such a process.
+//! Source: `class/kfd/kfd/proc/<pid>` (kernel: `drivers/gpu/drm/amd/amdkfd/kfd_process.c`), and
+//! the clients that a sweep brings. Nothing here opens `/dev/kfd`: whoever does becomes such a
+//! process.
+
+mod client;
 
 use std::path::Path;
 
 use gpu_core::{
-    Absence, BootTime, Bytes, Measured, Pid, PidView, ProcessKinds, ProcessReading, Source, UnitId,
+    Absence, BootTime, Bytes, Count, Measured, Nanoseconds, Pid, PidView, ProcessKinds, ProcessReading,
+    Source, UnitId,
 };
 use gpu_host::Folder;
 
+pub(crate) use client::add_clients;
+
 const ENGINES: Absence =
     Absence::NotSupported { why: "the compute driver gives no engine time for a process" };
+/// What a holding starts from: no such file was met.
+const NO_FILE: Absence = Absence::NotSupported { why: "the compute driver has no such file for it" };
+
+const VRAM: &str = "class/kfd/kfd/proc/*/vram_*";
+const SDMA: &str = "class/kfd/kfd/proc/*/sdma_*";
+const OCCUPANCY: &str = "class/kfd/kfd/proc/*/stats_*/cu_occupancy";
+const QUEUE: &str = "class/kfd/kfd/proc/*/queues/*/gpuid";
 
 /// What one process holds on the GPU of one number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,6 +33,10 @@ pub(crate) struct Holding {
     pub(crate) pid: Pid,
     pub(crate) gpu_id: u32,
     pub(crate) memory: Result<Bytes, Absence>,
+    /// Time that copy engines have worked for its queues.
+    pub(crate) copies: Result<Nanoseconds, Absence>,
+    /// Compute units that its waves fill now.
+    pub(crate) units: Result<Count, Absence>,
 }
 
 /// What processes hold, and room to find it out, kept from sample to sample.
@@ -31,77 +49,100 @@ pub(crate) struct Holdings {
 }
 
 impl Holdings {
-    /// Looks at every process with memory or a queue on a GPU. One that ends while it is looked
-    /// at is left out; the driver lists a file for each GPU that a process *could* use, so that
-    /// one with neither memory nor queue there says nothing.
+    /// Looks at every process with memory, a queue or copies on a GPU. One that ends while it is
+    /// looked at is left out; the driver lists files for each GPU that a process *could* use, so
+    /// that one with nothing there says nothing.
     pub(crate) fn look(&mut self, folder: &Path) {
         self.all.clear();
         let Ok(processes) = Folder::open(folder) else { return };
         // A list that breaks off is as long as it is.
         let _ = processes.each(|name| {
             if let (Ok(pid), Ok(process)) = (name.parse(), processes.folder(name)) {
-                Process { pid: Pid(pid), folder: &process, first: self.all.len(), knows_queues: false }
-                    .look(self);
+                self.process(Pid(pid), &process);
             }
         });
         self.all.sort_unstable_by_key(|holding| (holding.pid, holding.gpu_id));
     }
-}
 
-/// One process that is looked at.
-struct Process<'a> {
-    pid: Pid,
-    folder: &'a Folder,
-    /// Where its holdings begin.
-    first: usize,
-    /// True when its queues were looked at.
-    knows_queues: bool,
-}
-
-impl Process<'_> {
-    /// The process itself and, on newer kernels, its secondary contexts.
-    fn look(&mut self, holdings: &mut Holdings) {
-        let folder = self.folder;
+    /// One process, with its secondary contexts on newer kernels.
+    fn process(&mut self, pid: Pid, folder: &Folder) {
+        let first = self.all.len();
+        self.queues.clear();
         let _ = folder.each(|name| match name.strip_prefix("context_") {
             Some(_) => {
                 let Ok(context) = folder.folder(name) else { return };
-                let _ = context.each(|name| self.file(&context, name, holdings));
+                let _ = context.each(|name| self.file(pid, first, &context, name));
             }
-            None => self.file(folder, name, holdings),
+            None => self.file(pid, first, folder, name),
         });
-    }
-
-    fn file(&mut self, folder: &Folder, name: &str, holdings: &mut Holdings) {
-        let Some(gpu_id) = name.strip_prefix("vram_").and_then(|id| id.parse().ok()) else { return };
-        let memory = match folder.read_u64(name, "class/kfd/kfd/proc/*/vram_*") {
-            Ok(0) if !self.has_queue(gpu_id, &mut holdings.queues) => return,
-            memory => memory.map(Bytes),
-        };
-        match holdings.all[self.first..].iter_mut().find(|holding| holding.gpu_id == gpu_id) {
-            Some(holding) => holding.memory = sum(holding.memory, memory),
-            None => holdings.all.push(Holding { pid: self.pid, gpu_id, memory }),
-        }
-    }
-
-    fn has_queue(&mut self, gpu_id: u32, queues: &mut Vec<u32>) -> bool {
-        if !self.knows_queues {
-            queues.clear();
-            if let Ok(folder) = self.folder.folder("queues") {
-                let _ = folder.each(|queue| queues.extend(gpu_of(&folder, queue)));
+        let (mut kept, queues) = (first, &self.queues);
+        for at in first..self.all.len() {
+            if self.all[at].says_something(queues) {
+                self.all.swap(kept, at);
+                kept += 1;
             }
-            self.knows_queues = true;
         }
-        queues.contains(&gpu_id)
+        self.all.truncate(kept);
+    }
+
+    fn file(&mut self, pid: Pid, first: usize, folder: &Folder, name: &str) {
+        let id = |prefix| name.strip_prefix(prefix).and_then(|id: &str| id.parse().ok());
+        if let Some(gpu_id) = id("vram_") {
+            let memory = folder.read_u64(name, VRAM).map(Bytes);
+            let holding = self.holding(pid, first, gpu_id);
+            holding.memory = joined(holding.memory, memory, Bytes::saturating_add);
+        } else if let Some(gpu_id) = id("sdma_") {
+            // The driver writes microseconds (kernel: `kfd_priv.h`, SDMA_ACTIVITY_DIVISOR).
+            let copies = folder.read_u64(name, SDMA).map(Nanoseconds::from_micros);
+            let holding = self.holding(pid, first, gpu_id);
+            holding.copies = joined(holding.copies, copies, Nanoseconds::saturating_add);
+        } else if let Some(gpu_id) = id("stats_") {
+            let Ok(stats) = folder.folder(name) else { return };
+            let units = stats.read_u64("cu_occupancy", OCCUPANCY).map(Count);
+            let holding = self.holding(pid, first, gpu_id);
+            holding.units = joined(holding.units, units, Count::saturating_add);
+        } else if name == "queues" {
+            let Ok(queues) = folder.folder(name) else { return };
+            let _ = queues.each(|queue| self.queues.extend(gpu_of(&queues, queue)));
+        }
+    }
+
+    /// The process' holding on a GPU, made when there is none yet.
+    fn holding(&mut self, pid: Pid, first: usize, gpu_id: u32) -> &mut Holding {
+        let known = self.all[first..].iter().position(|holding| holding.gpu_id == gpu_id);
+        let at = known.map_or(self.all.len(), |at| first + at);
+        if known.is_none() {
+            let (memory, copies, units) = (Err(NO_FILE), Err(NO_FILE), Err(NO_FILE));
+            self.all.push(Holding { pid, gpu_id, memory, copies, units });
+        }
+        &mut self.all[at]
+    }
+}
+
+impl Holding {
+    /// True for a process that uses the GPU. One without a readable `vram_` file has ended.
+    fn says_something(&self, queues: &[u32]) -> bool {
+        match self.memory {
+            Ok(Bytes::ZERO) => {
+                self.copies.is_ok_and(|time| time != Nanoseconds::ZERO) || queues.contains(&self.gpu_id)
+            }
+            Err(Absence::NotSupported { .. } | Absence::Lost) => false,
+            _ => true,
+        }
     }
 }
 
 fn gpu_of(queues: &Folder, queue: &str) -> Option<u32> {
-    let id = queues.folder(queue).ok()?.read_u64("gpuid", "class/kfd/kfd/proc/*/queues/*/gpuid").ok()?;
-    u32::try_from(id).ok()
+    u32::try_from(queues.folder(queue).ok()?.read_u64("gpuid", QUEUE).ok()?).ok()
 }
 
-fn sum(one: Result<Bytes, Absence>, other: Result<Bytes, Absence>) -> Result<Bytes, Absence> {
-    Ok(one?.saturating_add(other?))
+/// What two contexts hold together; a context without such a file holds nothing of the sort.
+fn joined<T>(one: Result<T, Absence>, other: Result<T, Absence>, add: fn(T, T) -> T) -> Result<T, Absence> {
+    match (one, other) {
+        (Err(Absence::NotSupported { .. }), other) => other,
+        (one, Err(Absence::NotSupported { .. })) => one,
+        (one, other) => Ok(add(one?, other?)),
+    }
 }
 
 /// The reading that a holding is on `unit`.
@@ -110,5 +151,7 @@ pub(crate) fn reading(holding: &Holding, unit: UnitId, now: BootTime) -> Process
     let mut reading = ProcessReading::new(unit, holding.pid, PidView::Host, ENGINES);
     reading.kinds = ProcessKinds::COMPUTE;
     reading.memory = holding.memory.map(|bytes| Measured::new(bytes, now, Source::Kfd));
+    reading.queue_copy_time = holding.copies.map(|time| Measured::new(time, now, Source::Kfd));
+    reading.occupied_units = holding.units.map(|units| Measured::new(units, now, Source::Kfd));
     reading
 }

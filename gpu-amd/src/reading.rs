@@ -3,16 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use gpu_core::{
-    Absence, BootTime, Bytes, Count, Hertz, Measured, Metric, MetricSet, Microwatts, Millicelsius, Permille,
-    Reading, Rpm, Source,
+    Absence, BootTime, Bytes, Count, Error, Hertz, Measured, Metric, MetricSet, Microjoules, Microwatts,
+    Millicelsius, Permille, Reading, Rpm, Source,
 };
 use gpu_host::file::{self, Attribute};
 use gpu_host::{hwmon, pci};
 
-use crate::error;
+use crate::blob::Blob;
+use crate::{error, model};
 
 const NO_FILE: &str = "the driver has no file for it";
-const GPU_METRICS: &str = "on AMD only in gpu_metrics, which is not read yet";
+const BOTH_WAYS: &str = "AMD's video engines encode and decode: see video_busy";
+const NO_LEVELS: &str = "the driver lists no clock levels";
 const NO_FAN: &str = "this board has no fan sensor";
 
 /// Why a partition does not show what only the whole GPU does.
@@ -50,11 +52,16 @@ pub(crate) struct Sensors {
     replays: Option<Attribute>,
     errors: Vec<Attribute>,
     bad_pages: Option<Attribute>,
+    graphics_levels: Option<Attribute>,
+    memory_levels: Option<Attribute>,
+    pub(crate) gpu_metrics: Option<Attribute>,
+    /// One of two dies of which only one measures power, and that of both.
+    power_may_be_elsewhere: bool,
 }
 
 impl Sensors {
     /// The files of the GPU whose PCI function is at `path`.
-    pub(crate) fn of(path: &Path) -> Self {
+    pub(crate) fn of(path: &Path, device_id: u16, errors: &mut Vec<Error>) -> Self {
         let at = |name: &'static str| Some(Attribute::new(path.join(name), name)).filter(Attribute::exists);
         let mut sensors = Self {
             path: Some(path.to_path_buf()),
@@ -69,18 +76,22 @@ impl Sensors {
             link_width: at("current_link_width"),
             replays: at("pcie_replay_count"),
             bad_pages: at("ras/gpu_vram_bad_pages"),
+            graphics_levels: at("pp_dpm_sclk"),
+            memory_levels: at("pp_dpm_mclk"),
+            gpu_metrics: at("gpu_metrics"),
+            power_may_be_elsewhere: model::is_one_of_two_dies(device_id),
             errors: error_counts(path),
             ..Self::default()
         };
-        if let Some(chip) = hwmon::of(path).into_iter().find(|chip| chip.name == "amdgpu") {
-            sensors.add_hwmon(&chip);
+        if let Some(chip) = hwmon::of(path, errors).into_iter().find(|chip| chip.name == "amdgpu") {
+            sensors.add_hwmon(&chip, errors);
         }
         sensors
     }
 
-    fn add_hwmon(&mut self, chip: &hwmon::Hwmon) {
-        let labelled = |kind: &str, label: &str, files: [&'static str; 8]| {
-            let number = chip.labelled(kind, label)?;
+    fn add_hwmon(&mut self, chip: &hwmon::Hwmon, errors: &mut Vec<Error>) {
+        let mut labelled = |kind: &str, label: &str, files: [&'static str; 8]| {
+            let number = chip.labelled(kind, label, errors)?;
             files.get(number.checked_sub(1)? as usize).and_then(|name| chip.existing(name))
         };
         // Older parts report an average, MI300 and newer the present value; APUs have both.
@@ -117,8 +128,8 @@ impl Sensors {
         }
     }
 
-    /// Fills in what is wanted.
-    pub(crate) fn read(&self, wanted: MetricSet, now: BootTime, reading: &mut Reading) {
+    /// Fills in what is wanted: from files of their own, else from `gpu_metrics`.
+    pub(crate) fn read(&self, wanted: MetricSet, now: BootTime, blob: &Blob<'_>, reading: &mut Reading) {
         let read = Reader { sensors: self, wanted, now };
         read.memory(reading);
         read.activity(reading);
@@ -128,6 +139,44 @@ impl Sensors {
         read.errors(reading);
         read.link(reading);
         read.rest(reading);
+        blob.fill(wanted, |metric| self.has_no_file_for(metric), reading);
+        if self.power_may_be_elsewhere {
+            power_of_both_dies(reading);
+        }
+    }
+
+    /// True for what has no file of its own here. (With gpu_metrics missing too, its absence says
+    /// so.)
+    fn has_no_file_for(&self, metric: Metric) -> bool {
+        let file = match metric {
+            Metric::Busy => &self.busy,
+            Metric::MemoryBusy => &self.memory_busy,
+            Metric::Power => &self.power,
+            Metric::Temperature => &self.edge,
+            Metric::TemperatureHotspot => &self.junction,
+            Metric::TemperatureMemory => &self.memory_temperature,
+            Metric::ClockGraphics => &self.graphics_clock,
+            Metric::ClockMemory => &self.memory_clock,
+            Metric::PcieGeneration => &self.link_speed,
+            Metric::PcieWidth => &self.link_width,
+            Metric::PcieReplays => &self.replays,
+            Metric::FanRotation => &self.fan_rotation,
+            _ => &None,
+        };
+        file.is_none()
+    }
+}
+
+/// Two dies of one card share a power sensor: the first reports both, the second nothing, as 0
+/// (kernel: `aldebaran_ppt.c`, "valid power data is available only from primary die").
+fn power_of_both_dies(reading: &mut Reading) {
+    const WHY: Absence =
+        Absence::NotSupported { why: "the card's other die measures the power of both: read that" };
+    if reading.power.is_ok_and(|power| power.value == Microwatts::ZERO) {
+        reading.power = Err(WHY);
+    }
+    if reading.energy.is_ok_and(|energy| energy.value == Microjoules::ZERO) {
+        reading.energy = Err(WHY);
     }
 }
 
@@ -265,17 +314,12 @@ impl Reader<'_> {
             Source::Sysfs,
             percent,
         );
-        let video = Err(Absence::NotSupported { why: GPU_METRICS });
-        if self.wanted.has(Metric::EncoderBusy) {
-            reading.encoder_busy = video;
-        }
-        if self.wanted.has(Metric::DecoderBusy) {
-            reading.decoder_busy = video;
-        }
+        self.absent(reading, Metric::EncoderBusy, BOTH_WAYS);
+        self.absent(reading, Metric::DecoderBusy, BOTH_WAYS);
     }
 
     fn power(&self, reading: &mut Reading) {
-        use Metric::{Energy, Power, PowerLimit, PowerLimitDefault, PowerLimitMax, PowerLimitMin};
+        use Metric::{Power, PowerLimit, PowerLimitDefault, PowerLimitMax, PowerLimitMin};
         let s = self.sensors;
         let hwmon = |slot: &mut _, metric, file: &Option<Attribute>| {
             self.value(slot, metric, file.as_ref(), Source::Hwmon, Microwatts);
@@ -285,9 +329,6 @@ impl Reader<'_> {
         hwmon(&mut reading.power_limit_default, PowerLimitDefault, &s.power_limit_default);
         hwmon(&mut reading.power_limit_min, PowerLimitMin, &s.power_limit_min);
         hwmon(&mut reading.power_limit_max, PowerLimitMax, &s.power_limit_max);
-        if self.wanted.has(Energy) {
-            reading.energy = Err(Absence::NotSupported { why: GPU_METRICS });
-        }
     }
 
     fn heat(&self, reading: &mut Reading) {
@@ -314,7 +355,7 @@ impl Reader<'_> {
     }
 
     fn clocks(&self, reading: &mut Reading) {
-        use Metric::{ClockGraphics, ClockGraphicsMax, ClockMemory, ClockMemoryMax, ClockSm, ClockVideo};
+        use Metric::{ClockGraphics, ClockGraphicsMax, ClockMemory, ClockMemoryMax, ClockSm};
         let s = self.sensors;
         self.value(
             &mut reading.clock_graphics,
@@ -324,10 +365,18 @@ impl Reader<'_> {
             Hertz,
         );
         self.value(&mut reading.clock_memory, ClockMemory, s.memory_clock.as_ref(), Source::Hwmon, Hertz);
-        for metric in [ClockGraphicsMax, ClockMemoryMax, ClockVideo] {
-            self.absent(reading, metric, GPU_METRICS);
+        if self.wanted.has(ClockGraphicsMax) {
+            reading.clock_graphics_max = self.highest_level(s.graphics_levels.as_ref());
+        }
+        if self.wanted.has(ClockMemoryMax) {
+            reading.clock_memory_max = self.highest_level(s.memory_levels.as_ref());
         }
         self.absent(reading, ClockSm, "NVIDIA's; see clock_graphics");
+    }
+
+    fn highest_level(&self, levels: Option<&Attribute>) -> Result<Measured<Hertz>, Absence> {
+        let levels = levels.ok_or(Absence::NotSupported { why: NO_LEVELS })?;
+        levels.with_bytes(highest_level).map(|clock| Measured::new(clock, self.now, Source::Sysfs))
     }
 
     /// Errors of all blocks of the chip: lines `ue: N` and `ce: N` in each file.
@@ -408,7 +457,6 @@ impl Reader<'_> {
         if s.fan_rotation.is_none() {
             self.absent(reading, Metric::FanRotation, NO_FAN);
         }
-        self.absent(reading, Metric::Throttle, GPU_METRICS);
         self.absent(reading, Metric::PerformanceState, "NVIDIA's");
     }
 
@@ -433,6 +481,18 @@ fn free(
     }
 }
 
+/// The highest clock of the driver's levels: `1: 2100Mhz *` is one, the star marks the present.
+fn highest_level(text: &[u8]) -> Option<Hertz> {
+    let text = std::str::from_utf8(text).ok()?;
+    let level = |line: &str| {
+        let (_, rest) = line.split_once(':')?;
+        let digits = rest.trim().trim_end_matches('*').trim_end();
+        let digits = digits.strip_suffix("Mhz").or_else(|| digits.strip_suffix("MHz"))?;
+        digits.parse().ok().map(Hertz::from_mhz)
+    };
+    text.lines().filter_map(level).max()
+}
+
 /// `ue: 0\nce: 3` → (0, 3).
 fn parse_error_count(text: &[u8]) -> Option<(u64, u64)> {
     let text = std::str::from_utf8(text).ok()?;
@@ -443,6 +503,16 @@ fn parse_error_count(text: &[u8]) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clock_levels_as_the_kernel_writes_them() {
+        assert_eq!(highest_level(b"0: 132Mhz *\n1: 2100Mhz\n"), Some(Hertz::from_mhz(2100)));
+        // MI300 marks a present clock between levels as a level of its own.
+        assert_eq!(highest_level(b"S: 85Mhz *\n0: 500Mhz\n1: 1700Mhz"), Some(Hertz::from_mhz(1700)));
+        for none in [&b""[..], b"\n", b"0: fast", b"0 2100Mhz", b"1: -5Mhz", b"\xff: 1Mhz"] {
+            assert_eq!(highest_level(none), None, "{none:?}");
+        }
+    }
 
     #[test]
     fn error_counts_as_the_kernel_writes_them() {

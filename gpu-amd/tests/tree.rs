@@ -1,50 +1,12 @@
 //! Simulated trees: what this crate reads from files, against what the simulated machine says of
 //! itself in process; and trees with something broken.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+#[path = "common/machine.rs"]
+mod machine;
 
 use gpu_core::{Absence, Backend, BackendExt, ErrorKind, Metric, Reading, conformance};
-use gpu_host::Roots;
-use gpu_sim::{Machine, Silicon, Tree, World};
-
-/// A folder that goes away with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        Self(std::env::temp_dir().join(format!("gpu-amd-tree-{name}-{}-{number}", std::process::id())))
-    }
-
-    /// A file of the first GPU's PCI function.
-    fn attribute(&self, world: &World, name: &str) -> PathBuf {
-        let pci = world.machine().gpus[0].pci.to_string();
-        self.0.join("sys/bus/pci/devices").join(pci).join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn backend(world: &World, tree: &Tree) -> Box<dyn Backend> {
-    let roots = Roots::default().sysfs(tree.sysfs()).proc(tree.proc());
-    let options = gpu_amd::Options::new(roots).clock(Arc::new(world.clock().clone()));
-    gpu_amd::discover(&options).backend.expect("amdgpu is there")
-}
-
-fn preset(name: &str) -> (Folder, World, Box<dyn Backend>) {
-    let folder = Folder::new(name);
-    let world = World::new(Machine::preset(name).unwrap());
-    let tree = world.write_tree(&folder.0).unwrap();
-    let backend = backend(&world, &tree);
-    (folder, world, backend)
-}
+use gpu_sim::{Machine, Silicon, World};
+use machine::{Folder, backend, preset};
 
 const PRESETS: [&str; 6] = ["mi300x-8", "mi300x-8-cpx", "mi300a-4", "mi210-8", "mi250x-4", "mixed"];
 
@@ -91,8 +53,14 @@ fn files_and_process_show_the_same_machine() {
             compare(&format!("{name}: {}", unit.unit), &unit.reading, expected.reading(unit.unit));
         }
         let processes = |sample: &gpu_core::Sample| {
-            let mut rows: Vec<_> =
-                sample.processes.iter().map(|p| (p.pid, p.unit, p.memory.map(|m| m.value))).collect();
+            let mut rows: Vec<_> = sample
+                .processes
+                .iter()
+                .map(|p| {
+                    let counters = (p.queue_copy_time.map(|m| m.value), p.occupied_units.map(|m| m.value));
+                    (p.pid, p.unit, p.memory.map(|m| m.value), counters)
+                })
+                .collect();
             rows.sort_unstable_by_key(|row| (row.0, row.1));
             rows
         };
@@ -103,20 +71,29 @@ fn files_and_process_show_the_same_machine() {
 /// Every value that is read from a file is the one that the machine says; at least these are.
 fn compare(at: &str, read: &Reading, told: &Reading) {
     for (metric, value) in read.iter() {
-        // The file holds whole per cent, and clocks of the link are not simulated per GPU.
-        let rounded = matches!(metric, Metric::Busy | Metric::SystemMemoryUsed);
+        // The files hold whole per cent, and energy in units of 15.26 µJ.
+        let rounded =
+            matches!(metric, Metric::Busy | Metric::Energy | Metric::MemoryBusy | Metric::SystemMemoryUsed);
         if let (Ok(value), false) = (value, rounded) {
             assert_eq!(Ok(value.value), told.get(metric).map(|m| m.value), "{at}: {metric}");
         }
     }
-    if told.power.is_ok() {
-        for metric in [
-            Metric::Power,
-            Metric::MemoryUsed,
-            Metric::Temperature,
-            Metric::ClockGraphics,
-            Metric::EccCorrected,
-        ] {
+    if let (Ok(read), Ok(told)) = (read.energy, told.energy) {
+        assert!(read.value.get().abs_diff(told.value.get()) < 16, "{at}: {read} is not {told}");
+    }
+    if let (Ok(read), Ok(told)) = (read.busy, told.busy) {
+        assert_eq!(read.value.get(), told.value.get() / 10 * 10, "{at}");
+    }
+    // What the machine says of itself and no file of its driver's holds.
+    let silent = [Metric::MemoryFree];
+    for (metric, value) in told.iter().filter(|(metric, _)| !silent.contains(metric)) {
+        assert!(value.is_err() || read.get(metric).is_ok(), "{at}: {metric} is {:?}", read.get(metric));
+    }
+    if told.temperature.is_ok() {
+        if told.power.is_err() {
+            assert!(matches!(read.power, Err(Absence::NotSupported { .. })), "{at}: {:?}", read.power);
+        }
+        for metric in [Metric::MemoryUsed, Metric::Temperature, Metric::ClockGraphics, Metric::EccCorrected] {
             assert!(read.get(metric).is_ok(), "{at}: {metric} is {:?}", read.get(metric));
         }
     }

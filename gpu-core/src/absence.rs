@@ -20,6 +20,14 @@ pub enum Absence {
         /// What is missing, in a few words.
         why: &'static str,
     },
+    /// The driver writes it in a version of its own form that this release does not know. Of the
+    /// same kind as [`NotSupported`](Self::NotSupported), with the version in it.
+    UnknownVersion {
+        /// What has the version, such as `gpu_metrics`.
+        of: &'static str,
+        /// Major and minor number.
+        version: (u8, u8),
+    },
     /// It exists, and this caller may not read it.
     NotPermitted {
         /// What the caller would need.
@@ -47,7 +55,7 @@ impl Absence {
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
-            Self::NotSupported { .. } => "not_supported",
+            Self::NotSupported { .. } | Self::UnknownVersion { .. } => "not_supported",
             Self::NotPermitted { .. } => "not_permitted",
             Self::NotYet => "not_yet",
             Self::Asleep => "asleep",
@@ -68,6 +76,9 @@ impl fmt::Display for Absence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotSupported { why } => write!(f, "not supported: {why}"),
+            Self::UnknownVersion { of, version: (major, minor) } => {
+                write!(f, "not supported: version {major}.{minor} of {of} is not known")
+            }
             Self::NotPermitted { needs } => write!(f, "not permitted: needs {needs}"),
             Self::NotYet => f.write_str("not yet"),
             Self::Asleep => f.write_str("asleep"),

@@ -248,6 +248,7 @@ pub fn only_what_was_asked_for_is_sampled(backend: &dyn Backend) {
 pub fn absences_have_reasons(backend: &dyn Backend) {
     let check = |at: &dyn Display, absence: Absence| match absence {
         Absence::NotSupported { why } => assert!(!why.is_empty(), "{at}: not supported, and no reason"),
+        Absence::UnknownVersion { of, .. } => assert!(!of.is_empty(), "{at}: a version of nothing"),
         Absence::Failed { at: call, .. } => assert!(!call.is_empty(), "{at}: failed, and no call"),
         Absence::NotPermitted { needs } => assert!(!needs.to_string().is_empty(), "{at}: needs nothing"),
         _ => {}
@@ -261,7 +262,7 @@ pub fn absences_have_reasons(backend: &dyn Backend) {
         }
     }
     for process in &answer.processes {
-        for absence in [process.memory.err(), process.busy.err()].into_iter().flatten() {
+        for absence in process.absences() {
             check(&format_args!("pid {} on {}", process.pid, process.unit), absence);
         }
     }

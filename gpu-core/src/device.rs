@@ -66,6 +66,9 @@ pub struct Device {
     pub memory_kind: Known<MemoryKind>,
     /// Compute units: SMs (NVIDIA), CUs (AMD), Xe cores (Intel).
     pub compute_units: Known<Count>,
+    /// True when the driver runs the processes on it one at a time and cleans up between them
+    /// (amdgpu's `enforce_isolation`). Absent on a device that is cut: see its partitions.
+    pub process_isolation: Known<bool>,
     /// Device files through which programs reach it.
     pub nodes: Vec<DeviceNode>,
     /// Position in the vendor's own list: for display, never for identity; it may change at
@@ -98,6 +101,7 @@ impl Device {
             memory_total: Known::unsupported(WHY),
             memory_kind: Known::unsupported(WHY),
             compute_units: Known::unsupported(WHY),
+            process_isolation: Known::unsupported(WHY),
             nodes: Vec::new(),
             index: 0,
             modes: Vec::new(),

@@ -92,6 +92,9 @@ pub struct Partition {
     pub numa: Known<NumaNode>,
     /// Time slice that the hardware gives it, where one is set (virtual functions).
     pub time_slice: Known<Nanoseconds>,
+    /// True when the driver runs the processes on it one at a time and cleans up between them
+    /// (amdgpu's `enforce_isolation`); a partition's processes are not kept apart otherwise.
+    pub process_isolation: Known<bool>,
     /// Device files through which programs reach it.
     pub nodes: Vec<DeviceNode>,
     /// Partitions that lie in this one, ordered by id.
@@ -118,6 +121,7 @@ impl Partition {
             pci: Known::unsupported(WHY),
             numa: Known::unsupported(WHY),
             time_slice: Known::unsupported(WHY),
+            process_isolation: Known::unsupported(WHY),
             nodes: Vec::new(),
             partitions: Vec::new(),
         }

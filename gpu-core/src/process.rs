@@ -5,7 +5,7 @@ use core::fmt;
 use crate::absence::Absence;
 use crate::id::UnitId;
 use crate::measured::Measured;
-use crate::quantity::{Bytes, Permille};
+use crate::quantity::{Bytes, Count, Nanoseconds, Permille};
 use crate::time::{BootId, BootTime};
 
 /// A process number. Says nothing without the namespace that it counts in, and is reused:
@@ -178,6 +178,39 @@ pub struct ProcessReading {
     /// Part of the time in which it decoded video.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
     pub decoder_busy: Result<Measured<Permille>, Absence>,
+    /// Compute units that its waves fill at this moment, by the driver's extrapolation (AMD's
+    /// `cu_occupancy`): a hint, never to be added up over time.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub occupied_units: Result<Measured<Count>, Absence>,
+    /// Time that copy engines have worked for its own queues (AMD's `sdma_`). A counter.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub queue_copy_time: Result<Measured<Nanoseconds>, Absence>,
+    /// Clients that it has of the unit's DRM device: the fields below are their sums. They are
+    /// another account of what may be the same memory and work as above: never to be added to it.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub clients: Result<Measured<Count>, Absence>,
+    /// Device memory that DRM charges to its clients.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub client_memory: Result<Measured<Bytes>, Absence>,
+    /// System memory that DRM charges to its clients for the GPU's use (AMD's GTT).
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub system_memory: Result<Measured<Bytes>, Absence>,
+    /// Memory of its clients that belongs on the device and was moved off it.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub evicted_memory: Result<Measured<Bytes>, Absence>,
+    /// Time that graphics engines have worked for its clients. A counter, of the clients that are
+    /// open: it falls when one is closed.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub graphics_time: Result<Measured<Nanoseconds>, Absence>,
+    /// Time that compute engines have worked for its clients. A counter, as above.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub compute_time: Result<Measured<Nanoseconds>, Absence>,
+    /// Time that copy engines have worked for its clients. A counter, as above.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub copy_time: Result<Measured<Nanoseconds>, Absence>,
+    /// Time that video engines have worked for its clients. A counter, as above.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub video_time: Result<Measured<Nanoseconds>, Absence>,
 }
 
 impl ProcessReading {
@@ -197,7 +230,52 @@ impl ProcessReading {
             memory_busy: Err(absence),
             encoder_busy: Err(absence),
             decoder_busy: Err(absence),
+            occupied_units: Err(absence),
+            queue_copy_time: Err(absence),
+            clients: Err(absence),
+            client_memory: Err(absence),
+            system_memory: Err(absence),
+            evicted_memory: Err(absence),
+            graphics_time: Err(absence),
+            compute_time: Err(absence),
+            copy_time: Err(absence),
+            video_time: Err(absence),
         }
+    }
+
+    /// Puts the same absence in the place of everything that comes from DRM's accounting.
+    pub const fn set_clients_absent(&mut self, absence: Absence) {
+        self.clients = Err(absence);
+        self.client_memory = Err(absence);
+        self.system_memory = Err(absence);
+        self.evicted_memory = Err(absence);
+        self.graphics_time = Err(absence);
+        self.compute_time = Err(absence);
+        self.copy_time = Err(absence);
+        self.video_time = Err(absence);
+    }
+
+    /// The reasons for which measurements are absent.
+    pub fn absences(&self) -> impl Iterator<Item = Absence> {
+        [
+            self.memory.err(),
+            self.busy.err(),
+            self.memory_busy.err(),
+            self.encoder_busy.err(),
+            self.decoder_busy.err(),
+            self.occupied_units.err(),
+            self.queue_copy_time.err(),
+            self.clients.err(),
+            self.client_memory.err(),
+            self.system_memory.err(),
+            self.evicted_memory.err(),
+            self.graphics_time.err(),
+            self.compute_time.err(),
+            self.copy_time.err(),
+            self.video_time.err(),
+        ]
+        .into_iter()
+        .flatten()
     }
 }
 

@@ -107,12 +107,6 @@ macro_rules! metrics {
                 }
             }
 
-            /// True when some metric is absent for a reason that `is_it`.
-            #[inline]
-            pub fn any_absent(&self, is_it: impl Fn(&Absence) -> bool) -> bool {
-                $(self.$field.as_ref().is_err_and(&is_it))||*
-            }
-
             /// Puts the same absence in the place of one metric.
             #[inline]
             pub fn set_absent(&mut self, metric: Metric, absence: Absence) {
@@ -147,6 +141,11 @@ metrics! {
     encoder_busy / EncoderBusy: Permille, Gauge;
     /// Part of the time in which a video decoder ran.
     decoder_busy / DecoderBusy: Permille, Gauge;
+    /// Part of the time in which video engines ran that both encode and decode (AMD's VCN): the
+    /// mean over those that there are.
+    video_busy / VideoBusy: Permille, Gauge;
+    /// Part of the time in which JPEG engines ran: the mean over those that there are.
+    jpeg_busy / JpegBusy: Permille, Gauge;
     /// Power drawn now (or over the last second: see the measurement's window).
     power / Power: Microwatts, Gauge;
     /// The power limit in force.
@@ -181,7 +180,8 @@ metrics! {
     clock_memory_max / ClockMemoryMax: Hertz, Limit;
     /// Clock of the video engine now.
     clock_video / ClockVideo: Hertz, Gauge;
-    /// What holds the clocks down.
+    /// What holds the clocks down (NVML's event reasons, AMD's independent throttler status,
+    /// Intel's `reason_*`).
     throttle / Throttle: ThrottleReasons, Gauge;
     /// NVML's performance state: 0 is the fastest, 15 the slowest.
     performance_state / PerformanceState: Count, Gauge;
@@ -209,6 +209,12 @@ metrics! {
     pcie_width / PcieWidth: Count, Gauge;
     /// PCIe packets sent again.
     pcie_replays / PcieReplays: Count, Counter;
+    /// Times that the PCIe link went into recovery.
+    pcie_recoveries / PcieRecoveries: Count, Counter;
+    /// PCIe packets that the GPU refused (negative acknowledgements sent).
+    pcie_naks_sent / PcieNaksSent: Count, Counter;
+    /// PCIe packets of the GPU's that were refused (negative acknowledgements received).
+    pcie_naks_received / PcieNaksReceived: Count, Counter;
     /// Speed that the fan is told to turn at, of its maximum.
     fan_speed / FanSpeed: Permille, Gauge;
     /// Speed at which the fan turns.
@@ -327,6 +333,18 @@ impl MetricSet {
         Self(self.0 & !(1 << metric as u8))
     }
 
+    /// What is in both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// True when no metric is in the set.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        !Metric::ALL.iter().any(|metric| self.has(*metric))
+    }
+
     /// True when `metric` is in the set.
     #[must_use]
     pub const fn has(self, metric: Metric) -> bool {
@@ -380,6 +398,8 @@ mod tests {
         for metric in Metric::ALL {
             let only = MetricSet::NONE.with(*metric);
             assert_eq!(Metric::ALL.iter().filter(|m| only.has(**m)).count(), 1);
+            assert!(!only.and(MetricSet::ALL).is_empty());
+            assert!(only.and(MetricSet::ALL.without(*metric)).is_empty());
             assert!(!MetricSet::ALL.without(*metric).has(*metric));
         }
     }

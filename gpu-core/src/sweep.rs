@@ -1,10 +1,12 @@
 //! [`Sweep`]: what one pass over the machine's processes found, and the [`Sweeper`] that makes it.
 
 use core::fmt;
+use std::collections::BTreeSet;
 
+use crate::drm_client::DrmClient;
 use crate::error::Error;
 use crate::node_file::DeviceNumber;
-use crate::process::{Pid, ProcessKey, ProcessName};
+use crate::process::{Pid, PidView, ProcessKey, ProcessName};
 
 /// What a pass over the machine's processes shall look for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,13 +17,22 @@ pub struct SweepRequest<'a> {
     pub holders_of: &'a [DeviceNumber],
     /// Describe these processes, which the drivers named, whether they hold such a file or not.
     pub pids: &'a [Pid],
+    /// Read DRM's accounting of the descriptors that hold one of `holders_of` open: one file more
+    /// for each of them, none for any other.
+    pub clients: bool,
 }
 
 impl<'a> SweepRequest<'a> {
     /// A request for the processes that hold these files, and for those with these numbers.
     #[must_use]
     pub const fn new(holders_of: &'a [DeviceNumber], pids: &'a [Pid]) -> Self {
-        Self { holders_of, pids }
+        Self { holders_of, pids, clients: false }
+    }
+
+    /// The same request, with DRM's accounting of what is held.
+    #[must_use]
+    pub const fn with_clients(self) -> Self {
+        Self { clients: true, ..self }
     }
 }
 
@@ -36,18 +47,21 @@ pub struct SweptProcess {
     pub name: ProcessName,
     /// The device files of the request that it holds open, each once, in order.
     pub holds: Vec<DeviceNumber>,
+    /// Its DRM clients behind those files, where the request asks for them. A client that several
+    /// processes hold (inherited, or passed on) is listed once: with the one of lowest number.
+    pub clients: Vec<DrmClient>,
 }
 
 impl SweptProcess {
     /// A process that holds none of the files asked for.
     #[must_use]
     pub const fn new(key: ProcessKey, name: ProcessName) -> Self {
-        Self { key, name, holds: Vec::new() }
+        Self { key, name, holds: Vec::new(), clients: Vec::new() }
     }
 }
 
 /// What one pass over the machine's processes found. The caller's, and reused.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Sweep {
@@ -55,19 +69,55 @@ pub struct Sweep {
     pub processes: Vec<SweptProcess>,
     /// Processes that exist and could not be looked into (another user's, hidden by `hidepid`).
     pub unreadable: u32,
+    /// Descriptors whose accounting could not be read.
+    pub unreadable_clients: u32,
+    /// Descriptors of a client that is listed already.
+    pub repeated_clients: u32,
+    /// The namespace in which the processes' numbers count.
+    pub pids: PidView,
+}
+
+impl Default for Sweep {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Sweep {
     /// A sweep of nothing yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { processes: Vec::new(), unreadable: 0 }
+        Self {
+            processes: Vec::new(),
+            unreadable: 0,
+            unreadable_clients: 0,
+            repeated_clients: 0,
+            pids: PidView::Unknown,
+        }
     }
 
     /// Forgets everything, keeps the room.
     pub fn clear(&mut self) {
         self.processes.clear();
         self.unreadable = 0;
+        self.unreadable_clients = 0;
+        self.repeated_clients = 0;
+        self.pids = PidView::Unknown;
+    }
+
+    /// Drops the clients that are listed already, and counts them. Processes must be in order.
+    /// For sweepers.
+    pub fn drop_repeated_clients(&mut self) {
+        let mut seen = BTreeSet::new();
+        let mut repeated = 0;
+        for process in &mut self.processes {
+            process.clients.retain(|client| {
+                let new = client.key().is_none_or(|key| seen.insert(key));
+                repeated += u32::from(!new);
+                new
+            });
+        }
+        self.repeated_clients = self.repeated_clients.saturating_add(repeated);
     }
 
     /// The process of that number, if the sweep saw it.
@@ -82,7 +132,8 @@ impl Sweep {
 /// sweeps a simulated machine.
 ///
 /// *Implementers:* a process that ends while it is looked at is left out and is no error;
-/// processes come out ordered by pid, each once.
+/// processes come out ordered by pid, each once; a DRM client comes out once
+/// ([`Sweep::drop_repeated_clients`]).
 pub trait Sweeper: Send + Sync + fmt::Debug {
     /// Fills `sweep` (cleared first) with what `request` asks for.
     ///

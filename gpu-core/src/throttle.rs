@@ -35,14 +35,16 @@ reasons! {
     IDLE = 0, "idle";
     /// Somebody set the clocks (NVML `ApplicationsClocksSetting`).
     SETTING = 1, "clock setting";
-    /// The power limit (NVML `SwPowerCap`; Intel `reason_pl1`, `reason_pl2`, `reason_pl4`).
+    /// The power limit (NVML `SwPowerCap`; AMD's package power trackers; Intel `reason_pl1`,
+    /// `reason_pl2`, `reason_pl4`).
     POWER_CAP = 2, "power cap";
-    /// Temperature, by hardware or software (NVML `HwThermalSlowdown`, `SwThermalSlowdown`; Intel `reason_thermal`).
+    /// Temperature, by hardware or software (NVML `HwThermalSlowdown`, `SwThermalSlowdown`; AMD's
+    /// temperature throttlers; Intel `reason_thermal`).
     THERMAL = 3, "thermal";
-    /// The power supply or the board's regulator asks for it (NVML `HwPowerBrakeSlowdown`; Intel
-    /// `reason_vr_tdc`, `reason_vr_thermalert`, `reason_ratl`).
+    /// The power supply or the board's regulator asks for it (NVML `HwPowerBrakeSlowdown`; AMD's
+    /// current throttlers and `VRHOT`; Intel `reason_vr_tdc`, `reason_vr_thermalert`, `reason_ratl`).
     POWER_BRAKE = 4, "power brake";
-    /// Hardware slowdown without a finer reason (NVML `HwSlowdown`; Intel `reason_prochot`).
+    /// Hardware slowdown without a finer reason (NVML `HwSlowdown`; AMD's `PROCHOT`; Intel `reason_prochot`).
     HARDWARE = 5, "hardware slowdown";
     /// Clocks kept equal over a group of boards (NVML `SyncBoost`).
     SYNC = 6, "sync boost";

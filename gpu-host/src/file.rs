@@ -207,6 +207,16 @@ impl Attribute {
         count().map_err(|error| absence(&error, self.name))
     }
 
+    /// Fills `page` with the file's first bytes, as they are, in one read; says how many.
+    ///
+    /// # Errors
+    /// Why it cannot be read: see [`Attribute::with_bytes`].
+    pub fn read_into(&self, page: &mut [u8]) -> Result<usize, Absence> {
+        File::open(&self.path)
+            .and_then(|mut file| file.read(page))
+            .map_err(|error| absence(&error, self.name))
+    }
+
     /// What `parse` makes of the file's first page.
     ///
     /// # Errors
@@ -215,11 +225,8 @@ impl Attribute {
     /// `Failed` with the error number, or without one when `parse` refuses the content.
     pub fn with_bytes<T>(&self, parse: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, Absence> {
         let mut page = [0_u8; PAGE];
-        let read = File::open(&self.path).and_then(|mut file| file.read(&mut page));
-        match read {
-            Ok(count) => parse(trimmed(&page[..count])).ok_or(Absence::Failed { at: self.name, code: None }),
-            Err(error) => Err(absence(&error, self.name)),
-        }
+        let count = self.read_into(&mut page)?;
+        parse(trimmed(&page[..count])).ok_or(Absence::Failed { at: self.name, code: None })
     }
 }
 

@@ -7,6 +7,7 @@
 //! | [`Folder`] | a directory held open, for many small files in it |
 //! | [`pci`] | functions on the PCI bus, and where two of them meet |
 //! | [`drm`] | cards and render nodes, with their device numbers |
+//! | [`fdinfo`] | DRM's accounting of an open descriptor |
 //! | [`hwmon`] | sensor chips of a device |
 //! | [`boot`], [`SystemClock`] | which boot, and what time |
 //! | [`stat`], [`ProcSweeper`] | processes: name, start time, device files held open |
@@ -21,6 +22,7 @@
 pub mod boot;
 mod clock;
 pub mod drm;
+pub mod fdinfo;
 pub mod file;
 mod folder;
 pub mod hwmon;

@@ -1,18 +1,30 @@
 //! [`ProcSweeper`]: one pass over `/proc`.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gpu_core::{
-    BootId, Clock, DeviceNumber, Error, ErrorKind, Pid, ProcessKey, Sweep, SweepRequest, Sweeper,
-    SweptProcess,
+    BootId, Clock, DeviceNumber, DrmClient, Error, ErrorKind, Pid, PidView, ProcessKey, Sweep, SweepRequest,
+    Sweeper, SweptProcess,
 };
 
-use crate::file;
 use crate::stat::{self, Stat};
+use crate::{fdinfo, file};
 
 /// Most descriptors of one process that are looked at.
 const MOST_DESCRIPTORS: usize = 1 << 16;
+
+/// No such process.
+const ESRCH: i32 = 3;
+
+/// Largest accounting of a descriptor that is read: ten times what any driver writes.
+const LARGEST_FDINFO: u64 = 1 << 16;
+
+/// Major number of DRM's device files (`Documentation/admin-guide/devices.txt`).
+const DRM_MAJOR: u32 = 226;
 
 /// Looks over the processes under a `/proc`.
 ///
@@ -24,13 +36,21 @@ const MOST_DESCRIPTORS: usize = 1 << 16;
 pub struct ProcSweeper {
     root: PathBuf,
     boot: BootId,
+    pids: PidView,
 }
 
 impl ProcSweeper {
     /// Looks over the processes under `root`, which belong to the boot that `clock` tells.
     #[must_use]
     pub fn new(root: PathBuf, clock: &Arc<dyn Clock>) -> Self {
-        Self { root, boot: clock.boot_id() }
+        Self { root, boot: clock.boot_id(), pids: PidView::Unknown }
+    }
+
+    /// The same sweeper of a `/proc` that counts in the namespace `pids`
+    /// ([`pid_namespace::view`](crate::pid_namespace::view)); unknown without this.
+    #[must_use]
+    pub fn counting_in(self, pids: PidView) -> Self {
+        Self { pids, ..self }
     }
 
     /// Name and identity of one process; `None` when it is not there (any more).
@@ -49,9 +69,10 @@ impl ProcSweeper {
                 Some(stat) => Ok(Some(stat)),
                 None => Err(file::malformed(&path, "not the kernel's form")),
             },
+            // What reading a process that ends meanwhile answers.
+            Err(error) if error.raw_os_error() == Some(ESRCH) => Ok(None),
             Err(error) => match file::at_path(&path, error) {
-                // ESRCH is what reading a process that ends answers.
-                error if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Io) => Ok(None),
+                error if error.kind() == ErrorKind::NotFound => Ok(None),
                 error => Err(error),
             },
         }
@@ -61,9 +82,8 @@ impl ProcSweeper {
         self.root.join(pid.to_string())
     }
 
-    /// The wanted device files that the process holds; refused when another process has taken
-    /// its number meanwhile.
-    fn look_into(&self, pid: Pid, wanted: &[DeviceNumber]) -> Result<Option<SweptProcess>, Error> {
+    /// The wanted device files that the process holds.
+    fn look_into(&self, pid: Pid, request: &SweepRequest<'_>) -> Result<Option<Found>, Error> {
         let folder = self.folder(pid).join("fd");
         let descriptors = match std::fs::read_dir(&folder) {
             Ok(descriptors) => descriptors,
@@ -72,11 +92,18 @@ impl ProcSweeper {
                 _ => return Ok(None),
             },
         };
-        let mut holds: Vec<DeviceNumber> = descriptors
-            .take(MOST_DESCRIPTORS)
-            .filter_map(|entry| number_behind(&entry.ok()?.path()))
-            .filter(|number| wanted.contains(number))
-            .collect();
+        let (mut holds, mut clients, mut unreadable) = (Vec::new(), Vec::new(), 0);
+        for descriptor in descriptors.take(MOST_DESCRIPTORS).flatten() {
+            let number = number_behind(&descriptor.path());
+            let Some(number) = number.filter(|number| request.holders_of.contains(number)) else { continue };
+            holds.push(number);
+            if request.clients && number.major == DRM_MAJOR {
+                match self.client(pid, &descriptor.file_name(), number) {
+                    Ok(client) => clients.extend(client),
+                    Err(_) => unreadable += 1,
+                }
+            }
+        }
         if holds.is_empty() {
             return Ok(None);
         }
@@ -84,14 +111,32 @@ impl ProcSweeper {
         holds.dedup();
         Ok(self.identify(pid)?.map(|mut process| {
             process.holds = holds;
-            process
+            process.clients = clients;
+            Found { process, unreadable }
         }))
     }
 
-    fn holders(&self, wanted: &[DeviceNumber], sweep: &mut Sweep) -> Result<(), Error> {
+    /// DRM's accounting of one descriptor; `None` when it is closed meanwhile, or is no client's.
+    fn client(&self, pid: Pid, fd: &OsStr, number: DeviceNumber) -> Result<Option<DrmClient>, Error> {
+        let path = self.folder(pid).join("fdinfo").join(fd);
+        let mut text = Vec::new();
+        let read = File::open(&path).and_then(|file| file.take(LARGEST_FDINFO).read_to_end(&mut text));
+        match read {
+            Ok(_) => Ok(fdinfo::parse(&text, number)),
+            Err(error) => match file::at_path(&path, error) {
+                error if error.kind() == ErrorKind::NotFound => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    fn holders(&self, request: &SweepRequest<'_>, sweep: &mut Sweep) -> Result<(), Error> {
         for pid in self.pids()? {
-            match self.look_into(pid, wanted) {
-                Ok(Some(process)) => sweep.processes.push(process),
+            match self.look_into(pid, request) {
+                Ok(Some(found)) => {
+                    sweep.processes.push(found.process);
+                    sweep.unreadable_clients = sweep.unreadable_clients.saturating_add(found.unreadable);
+                }
                 Ok(None) => {}
                 Err(_) => sweep.unreadable += 1,
             }
@@ -108,8 +153,9 @@ impl ProcSweeper {
 impl Sweeper for ProcSweeper {
     fn sweep_into(&self, request: &SweepRequest<'_>, sweep: &mut Sweep) -> Result<(), Error> {
         sweep.clear();
+        sweep.pids = self.pids;
         if !request.holders_of.is_empty() {
-            self.holders(request.holders_of, sweep)?;
+            self.holders(request, sweep)?;
         }
         for pid in request.pids {
             if sweep.processes.iter().any(|process| process.key.pid == *pid) {
@@ -122,8 +168,17 @@ impl Sweeper for ProcSweeper {
             }
         }
         sweep.processes.sort_by_key(|process| process.key.pid);
+        if request.clients {
+            sweep.drop_repeated_clients();
+        }
         Ok(())
     }
+}
+
+/// A process that holds a wanted file, and how many of its descriptors' accounts are unreadable.
+struct Found {
+    process: SweptProcess,
+    unreadable: u32,
 }
 
 /// The number of the device file behind a descriptor, if it is one.

@@ -22,6 +22,27 @@ pub(crate) struct Cut {
     pub(crate) instances: Vec<GpuInstance>,
     /// How often the board was seen to be cut anew since the backend first looked.
     generation: u64,
+    /// The lives that are known: those of `instances`, and where a look was not complete also
+    /// those that it may have missed.
+    lives: Vec<Life>,
+}
+
+/// What is remembered of an instance, to know it again.
+#[derive(Clone, Debug)]
+struct Life {
+    id: u32,
+    profile: Option<u32>,
+    placement: Option<Placement>,
+    born: u64,
+    devices: Vec<DeviceLife>,
+}
+
+#[derive(Clone, Debug)]
+struct DeviceLife {
+    id: u32,
+    uuid: Option<String>,
+    slices: Option<u32>,
+    born: u64,
 }
 
 /// A GPU instance profile that a board offers.
@@ -66,24 +87,22 @@ impl Cut {
         before: Option<&Self>,
         errors: &mut Vec<Error>,
     ) -> Self {
+        let complained = errors.len();
         let mut look = Look { library, board, id, errors, cut: Self::default() };
         look.profiles();
         look.instances();
         look.mig_devices();
+        let is_complete = look.errors.len() == complained;
         let mut cut = look.cut;
         cut.instances.sort_by_key(|instance| instance.id);
-        if let Some(before) = before {
-            cut.take_over(before);
-        }
+        cut.take_over(before, is_complete);
         cut
     }
 
     /// A board that is not under MIG.
     pub(crate) fn none(before: Option<&Self>) -> Self {
         let mut cut = Self::default();
-        if let Some(before) = before {
-            cut.take_over(before);
-        }
+        cut.take_over(before, true);
         cut
     }
 
@@ -93,39 +112,99 @@ impl Cut {
     }
 
     /// What was there before keeps the generation in which it was first seen; what is new has the
-    /// board's next one.
-    fn take_over(&mut self, before: &Self) {
-        let same = self.instances.len() == before.instances.len()
-            && self.instances.iter().zip(&before.instances).all(|(one, other)| one.is_as(other));
-        self.generation = before.generation + u64::from(!same);
+    /// board's next one. Of what a look could not see nothing is concluded.
+    fn take_over(&mut self, before: Option<&Self>, is_complete: bool) {
+        let Some(before) = before else {
+            self.lives = self.instances.iter().map(Life::of).collect();
+            return;
+        };
+        let next = before.generation + 1;
+        let mut changed = false;
         for instance in &mut self.instances {
-            let known = before.instances.iter().find(|known| known.is_cut_as(instance));
-            instance.born = known.map_or(self.generation, |known| known.born);
+            let known = before.lives.iter().find(|life| life.is(instance));
+            changed |= known.is_none();
+            instance.born = known.map_or(next, |life| life.born);
             for device in &mut instance.devices {
-                let known = known.and_then(|known| known.devices.iter().find(|known| known.is_as(device)));
-                device.born = known.map_or(self.generation, |known| known.born);
+                let known = known.and_then(|life| life.devices.iter().find(|life| life.is(device)));
+                changed |= known.is_none();
+                device.born = known.map_or(next, |life| life.born);
+            }
+        }
+        self.lives = self.instances.iter().map(Life::of).collect();
+        if is_complete {
+            changed |= count(&self.lives) != count(&before.lives);
+        } else {
+            self.remember(&before.lives);
+        }
+        self.generation = before.generation + u64::from(changed);
+    }
+
+    /// Keeps the lives that an incomplete look may have missed.
+    fn remember(&mut self, before: &[Life]) {
+        for life in before {
+            match self.lives.iter_mut().find(|known| known.id == life.id) {
+                Some(known) => {
+                    known.profile = known.profile.or(life.profile);
+                    known.placement = known.placement.or(life.placement);
+                    let seen = |id: u32| known.devices.iter().any(|device| device.id == id);
+                    let missed: Vec<_> = life.devices.iter().filter(|of| !seen(of.id)).cloned().collect();
+                    known.devices.extend(missed);
+                }
+                None => self.lives.push(life.clone()),
             }
         }
     }
 }
 
-impl GpuInstance {
-    /// The same place, cut by the same profile.
-    fn is_cut_as(&self, other: &Self) -> bool {
-        (self.id, self.profile, self.placement) == (other.id, other.profile, other.placement)
+/// How many lives there are, of instances and of what is in them.
+fn count(lives: &[Life]) -> (usize, usize) {
+    (lives.len(), lives.iter().map(|life| life.devices.len()).sum())
+}
+
+/// True when two answers do not contradict each other.
+fn agree<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    }
+}
+
+impl Life {
+    fn of(instance: &GpuInstance) -> Self {
+        let devices = instance.devices.iter().map(|device| DeviceLife {
+            id: device.id,
+            uuid: device.uuid.clone().ok(),
+            slices: device.slices(),
+            born: device.born,
+        });
+        Self {
+            id: instance.id,
+            profile: instance.profile,
+            placement: instance.placement.ok(),
+            born: instance.born,
+            devices: devices.collect(),
+        }
     }
 
-    fn is_as(&self, other: &Self) -> bool {
-        self.is_cut_as(other)
-            && self.devices.len() == other.devices.len()
-            && self.devices.iter().zip(&other.devices).all(|(one, other)| one.is_as(other))
+    /// The same place, cut by the same profile.
+    fn is(&self, instance: &GpuInstance) -> bool {
+        self.id == instance.id
+            && agree(self.profile.as_ref(), instance.profile.as_ref())
+            && agree(self.placement.as_ref(), instance.placement.as_ref().ok())
+    }
+}
+
+impl DeviceLife {
+    fn is(&self, device: &MigDevice) -> bool {
+        self.id == device.id
+            && agree(self.uuid.as_ref(), device.uuid.as_ref().ok())
+            && agree(self.slices.as_ref(), device.slices().as_ref())
     }
 }
 
 impl MigDevice {
-    fn is_as(&self, other: &Self) -> bool {
-        let slices = |of: &Self| of.attributes.as_ref().ok().map(|told| told.computeInstanceSliceCount);
-        (self.id, &self.uuid, &self.name, slices(self)) == (other.id, &other.uuid, &other.name, slices(other))
+    fn slices(&self) -> Option<u32> {
+        self.attributes.as_ref().ok().map(|told| told.computeInstanceSliceCount)
     }
 }
 

@@ -9,13 +9,14 @@ use gpu_core::{
     SweptProcess, UnitId, Units, Vendor,
 };
 
+use crate::amd;
 use crate::gpu::{Gpu, Silicon};
 use crate::inventory;
 use crate::machine::{DrmNumbers, Machine};
 use crate::partitioner::SimPartitioner;
 use crate::reading;
 use crate::scene::{Scene, UseState};
-use crate::workload::{Part, UseKind, Workload};
+use crate::workload::{Part, Use, UseKind, Workload};
 use crate::world::World;
 
 /// Reads one vendor's GPUs of a simulated world, in process. Every value says
@@ -122,7 +123,15 @@ impl SimBackend {
             sample.push(part.id, reading::partition(gpu, &state, total, &inside, now, query.metrics));
         }
         if query.processes && !state.lost && !gpu.asleep {
-            let readings = uses.iter().map(|of| self.process(device, gpu, of, now));
+            let told = amd::uses(scene, position);
+            let readings = uses.iter().enumerate().map(|(n, of)| {
+                let mut process = self.process(device, gpu, of, now);
+                if let Some(of) = told.get(n).filter(|of| of.computes) {
+                    process.occupied_units = Ok(Measured::new(of.units, now, Source::Simulated));
+                    process.queue_copy_time = Ok(Measured::new(of.copies, now, Source::Simulated));
+                }
+                process
+            });
             sample.processes.extend(readings.filter(|process| covers(query, process.unit)));
         }
     }
@@ -191,16 +200,19 @@ fn swept(machine: &Machine, workload: &Workload) -> SweptProcess {
 
 /// The device files that a process holds open: NVIDIA's own, or the render nodes of what it uses.
 fn holds(machine: &Machine, workload: &Workload) -> Vec<DeviceNumber> {
-    let number = |gpu: &Gpu| match &gpu.silicon {
+    let number = |of: &Use| match &machine.gpus[of.gpu].silicon {
         Silicon::Nvidia(nvidia) => inventory::nvidia_node(nvidia.minor).number,
-        Silicon::Amd(_) | Silicon::Intel(_) => gpu.drm.as_ref().map(DrmNumbers::render_number),
+        Silicon::Amd(_) | Silicon::Intel(_) => {
+            amd::drm(&machine.gpus[of.gpu], of.part).map(DrmNumbers::render_number)
+        }
     };
-    workload.uses.iter().filter_map(|of| number(&machine.gpus[of.gpu])).collect()
+    workload.uses.iter().filter_map(number).collect()
 }
 
 impl Sweeper for SimSweeper {
     fn sweep_into(&self, request: &SweepRequest<'_>, sweep: &mut Sweep) -> Result<(), Error> {
         sweep.clear();
+        sweep.pids = PidView::Host;
         let scene = self.world.scene();
         for workload in scene.running() {
             let mut holds = holds(scene.machine(), workload);
@@ -210,6 +222,10 @@ impl Sweeper for SimSweeper {
                 holds.sort_unstable();
                 holds.dedup();
                 process.holds = holds;
+                if request.clients {
+                    let clients = (0..workload.uses.len()).filter_map(|n| amd::client(&scene, workload, n));
+                    process.clients.extend(clients.filter(|of| request.holders_of.contains(&of.node)));
+                }
                 sweep.processes.push(process);
             }
         }

@@ -330,6 +330,38 @@ pub struct AmdSpec {
     /// Power sensor shows the whole card on die 0 and nothing on die 1 (MI250X).
     #[serde(default)]
     pub power_on_other_die: bool,
+    /// Which form of `gpu_metrics` the driver writes; `None` when it has no such file.
+    #[serde(default)]
+    pub gpu_metrics: Option<AmdMetricsForm>,
+    /// `enforce_isolation`, a number for each partition; empty when the driver has no such file.
+    #[serde(default)]
+    pub isolation: Vec<u32>,
+}
+
+/// A form of AMD's `gpu_metrics`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AmdMetricsForm {
+    /// 1.3: discrete GPUs up to MI250X.
+    V1_3,
+    /// 1.5: MI300.
+    V1_5,
+    /// 1.6 as in mainline, of 384 bytes.
+    V1_6,
+    /// 1.6 as in AMD's own driver, of 1664 bytes, with statistics for each partition.
+    V1_6Rocm,
+    /// 1.7.
+    V1_7,
+    /// 1.8.
+    V1_8,
+}
+
+impl AmdMetricsForm {
+    /// True for a form that has statistics for each partition.
+    #[must_use]
+    pub const fn has_partitions(self) -> bool {
+        matches!(self, Self::V1_6Rocm | Self::V1_7 | Self::V1_8)
+    }
 }
 
 /// Which hwmon file carries AMD's power.

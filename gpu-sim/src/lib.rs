@@ -27,6 +27,7 @@
 
 #![forbid(unsafe_code)]
 
+mod amd;
 mod backend;
 mod capability;
 mod clock;
@@ -51,9 +52,9 @@ pub use clock::SimClock;
 pub use description::DescriptionError;
 pub use fault::Fault;
 pub use gpu::{
-    AmdPowerFile, AmdSpec, ClockSpec, ComputeInstanceSpec, EccSpec, Gpu, GpuInstanceSpec, IntelDriver,
-    IntelSpec, MemorySpec, MigProfile, MigSpec, NvidiaSpec, PcieSpec, PowerSpec, Silicon, ThermalSpec,
-    TileSpec, VfSpec, XcpSpec,
+    AmdMetricsForm, AmdPowerFile, AmdSpec, ClockSpec, ComputeInstanceSpec, EccSpec, Gpu, GpuInstanceSpec,
+    IntelDriver, IntelSpec, MemorySpec, MigProfile, MigSpec, NvidiaSpec, PcieSpec, PowerSpec, Silicon,
+    ThermalSpec, TileSpec, VfSpec, XcpSpec,
 };
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};
 pub use mig::{COMPUTE_SLICES, MigRefusal};

@@ -2,9 +2,10 @@
 
 use gpu_core::{
     Absence, BootTime, Bytes, Count, Measured, Metric, MetricSet, Millicelsius, Permille, Reading, Source,
+    ThrottleReasons,
 };
 
-use crate::gpu::{Gpu, Silicon};
+use crate::gpu::{AmdMetricsForm, AmdSpec, Gpu, Silicon};
 use crate::inventory::tells_memory;
 use crate::scene::{GpuState, UseState};
 
@@ -39,9 +40,7 @@ pub(crate) fn device(gpu: &Gpu, state: &GpuState, now: BootTime, wanted: MetricS
         reading.busy = put.ok(Permille(state.busy));
     }
     if let Silicon::Amd(amd) = &gpu.silicon {
-        if amd.power_on_other_die {
-            reading.power = put.ok(gpu_core::Microwatts::ZERO);
-        }
+        of_gpu_metrics(gpu, amd, &put, &mut reading);
     }
     only(reading, wanted)
 }
@@ -67,7 +66,53 @@ pub(crate) fn partition(
         reading.memory_used = put.ok(used);
         reading.memory_free = put.ok(total.saturating_sub(used));
     }
+    if let Silicon::Amd(amd) = &gpu.silicon {
+        of_partition(gpu, amd, uses, &put, &mut reading);
+    }
     only(reading, wanted)
+}
+
+/// What AMD's driver has only in `gpu_metrics`: which form it writes decides.
+fn of_gpu_metrics(gpu: &Gpu, amd: &AmdSpec, put: &Put, reading: &mut Reading) {
+    const NO_FILE: Absence = Absence::NotSupported { why: "the simulated driver writes no gpu_metrics" };
+    const OTHER_DIE: Absence =
+        Absence::NotSupported { why: "the card's other die measures the power of both" };
+    if amd.power_on_other_die {
+        (reading.power, reading.energy) = (Err(OTHER_DIE), Err(OTHER_DIE));
+    }
+    let Some(form) = amd.gpu_metrics else {
+        reading.energy = Err(NO_FILE);
+        return;
+    };
+    // Nothing is encoded or decoded, nothing throttles, and no link is disturbed.
+    reading.video_busy = put.ok(Permille::ZERO);
+    if let Some(video) = gpu.clocks.video {
+        reading.clock_video = put.ok(video);
+    }
+    if form == AmdMetricsForm::V1_3 {
+        reading.throttle = put.ok(ThrottleReasons::NONE);
+        return;
+    }
+    reading.jpeg_busy = put.ok(Permille::ZERO);
+    reading.pcie_replays = put.ok(Count::ZERO);
+    reading.pcie_recoveries = put.ok(Count::ZERO);
+    reading.pcie_naks_sent = put.ok(Count::ZERO);
+    reading.pcie_naks_received = put.ok(Count::ZERO);
+}
+
+/// What `gpu_metrics` has of one partition.
+fn of_partition(gpu: &Gpu, amd: &AmdSpec, uses: &[UseState], put: &Put, reading: &mut Reading) {
+    let Some(form) = amd.gpu_metrics else { return };
+    let busy = uses.iter().map(|of| of.busy).sum::<u64>().min(1000);
+    if form != AmdMetricsForm::V1_3 {
+        let clock = if busy > 0 { gpu.clocks.graphics_max } else { gpu.clocks.graphics_idle };
+        reading.clock_graphics = put.ok(clock);
+    }
+    if form.has_partitions() {
+        reading.busy = put.ok(Permille(busy));
+        reading.video_busy = put.ok(Permille::ZERO);
+        reading.jpeg_busy = put.ok(Permille::ZERO);
+    }
 }
 
 struct Put {

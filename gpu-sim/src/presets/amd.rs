@@ -3,7 +3,9 @@
 use gpu_core::{Bytes, MemoryKind, NumaNode, PciAddress, PciId};
 
 use super::{base, clocks, job, power, thermal};
-use crate::gpu::{AmdPowerFile, AmdSpec, EccSpec, Gpu, MemorySpec, PcieSpec, Silicon, XcpSpec};
+use crate::gpu::{
+    AmdMetricsForm, AmdPowerFile, AmdSpec, EccSpec, Gpu, MemorySpec, PcieSpec, Silicon, XcpSpec,
+};
 use crate::machine::{DrmNumbers, LinkKindSpec, LinkSpec, Machine};
 use crate::workload::Part;
 
@@ -17,6 +19,7 @@ pub(super) struct Product {
     target: u32,
     watts: u64,
     power_file: AmdPowerFile,
+    metrics: AmdMetricsForm,
 }
 
 pub(super) const MI300X: Product = Product {
@@ -28,6 +31,7 @@ pub(super) const MI300X: Product = Product {
     target: 90_402,
     watts: 750,
     power_file: AmdPowerFile::Input,
+    metrics: AmdMetricsForm::V1_7,
 };
 const MI300A: Product = Product {
     name: "AMD Instinct MI300A",
@@ -38,6 +42,7 @@ const MI300A: Product = Product {
     target: 90_402,
     watts: 550,
     power_file: AmdPowerFile::Both,
+    metrics: AmdMetricsForm::V1_6,
 };
 const MI210: Product = Product {
     name: "AMD Instinct MI210",
@@ -48,6 +53,7 @@ const MI210: Product = Product {
     target: 90_010,
     watts: 300,
     power_file: AmdPowerFile::Average,
+    metrics: AmdMetricsForm::V1_3,
 };
 const MI250X: Product = Product {
     name: "AMD Instinct MI250X",
@@ -58,6 +64,7 @@ const MI250X: Product = Product {
     target: 90_010,
     watts: 560,
     power_file: AmdPowerFile::Average,
+    metrics: AmdMetricsForm::V1_3,
 };
 
 /// GPU number `n` of a product, cut into `parts`.
@@ -109,6 +116,8 @@ pub(super) fn gpu(product: &Product, n: u8, parts: u32, first_drm: u32) -> Gpu {
             partitions,
             power_file: product.power_file,
             power_on_other_die: false,
+            gpu_metrics: Some(product.metrics),
+            isolation: vec![0; parts as usize],
         }),
     }
 }
@@ -143,6 +152,14 @@ pub(super) fn mi300x(cut: bool) -> Machine {
     let (name, parts) = if cut { ("mi300x-8-cpx", 8) } else { ("mi300x-8", 1) };
     let mut machine = node(name, &MI300X, 8, parts);
     machine.links = islands(8, 8, 15);
+    if !cut {
+        // An older driver than the cut machine's, so that both forms are met.
+        for gpu in &mut machine.gpus {
+            if let Silicon::Amd(amd) = &mut gpu.silicon {
+                amd.gpu_metrics = Some(AmdMetricsForm::V1_5);
+            }
+        }
+    }
     machine.workloads = if cut {
         (0..200_u32)
             .map(|i| {

@@ -4,12 +4,16 @@
 use gpu_core::{Bytes, PciAddress, PciId};
 
 use super::{amd, base, intel, job, nvidia};
+use crate::gpu::{AmdMetricsForm, Silicon};
 use crate::machine::{Bystander, DrmNumbers, Machine};
 use crate::workload::Part;
 
 pub(super) fn mixed() -> Machine {
     let mut cut = amd::gpu(&amd::MI300X, 9, 8, 10);
     cut.numa = Some(gpu_core::NumaNode(1));
+    if let Silicon::Amd(amd) = &mut cut.silicon {
+        amd.gpu_metrics = Some(AmdMetricsForm::V1_8);
+    }
     let mut arc = intel::one_b60(11);
     arc.drm = Some(DrmNumbers { card: 20, render: 148 });
     arc.numa = Some(gpu_core::NumaNode(1));

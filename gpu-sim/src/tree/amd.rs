@@ -4,24 +4,24 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use gpu_core::{Bytes, Vendor};
+use gpu_core::{Hertz, Vendor};
 
 use super::pci::{directory, drm_nodes};
 use super::plan::Plan;
+use crate::amd::{self, AmdUse};
 use crate::gpu::{AmdPowerFile, AmdSpec, Gpu, Silicon};
 use crate::machine::LinkKindSpec;
 use crate::scene::Scene;
-use crate::workload::Part;
 
 /// Where the compute driver shows its nodes.
 const NODES: &str = "sys/class/kfd/kfd/topology/nodes";
 
 /// The attributes of one GPU, its sensors, and the platform devices of its further partitions.
 pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
-    let Silicon::Amd(amd) = &gpu.silicon else { return };
+    let Silicon::Amd(spec) = &gpu.silicon else { return };
     let (path, state) = (directory(gpu), scene.gpu(position));
     plan.line(&path, "product_name", &gpu.name);
-    plan.text(&path, "unique_id", format!("{:x}\n", amd.unique_id.unwrap_or(0)));
+    plan.text(&path, "unique_id", format!("{:x}\n", spec.unique_id.unwrap_or(0)));
     plan.line(&path, "serial_number", gpu.serial.as_deref().unwrap_or(""));
     plan.line(&path, "vbios_version", gpu.firmware.as_deref().unwrap_or(""));
     plan.line(&path, "mem_info_vram_total", gpu.memory.total.get());
@@ -30,8 +30,8 @@ pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
     plan.line(&path, "mem_info_gtt_used", 0);
     plan.line(&path, "gpu_busy_percent", state.busy / 10);
     let modes = [
-        ("current_compute_partition", "available_compute_partition", &amd.compute_mode, &amd.compute_modes),
-        ("current_memory_partition", "available_memory_partition", &amd.memory_mode, &amd.memory_modes),
+        ("current_compute_partition", "available_compute_partition", &spec.compute_mode, &spec.compute_modes),
+        ("current_memory_partition", "available_memory_partition", &spec.memory_mode, &spec.memory_modes),
     ];
     for (current, available, mode, choices) in modes {
         if let Some(mode) = mode {
@@ -42,12 +42,53 @@ pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
     if let Some(ecc) = &gpu.ecc {
         plan.text(&path, "ras/umc_err_count", format!("ue: {}\nce: {}\n", ecc.uncorrected, ecc.corrected));
         plan.text(&path, "ras/gfx_err_count", "ue: 0\nce: 0\n");
+        // A line for each page: where it is, how large, and that it is retired.
+        let pages: String = (0..ecc.retired_pages).map(|n| format!("0x{n:08x} : 0x00001000 : R\n")).collect();
+        plan.text(&path, "ras/gpu_vram_bad_pages", pages);
     }
-    hwmon(plan, scene, &path, position, gpu, amd);
-    for part in amd.partitions.iter().skip(1) {
+    driver(plan, scene, &path, gpu);
+    if let Some(blob) = amd::gpu_metrics(scene, position) {
+        plan.text(&path, "gpu_metrics", blob);
+    }
+    if !spec.isolation.is_empty() {
+        let numbers: Vec<String> = spec.isolation.iter().map(u32::to_string).collect();
+        plan.line(&path, "enforce_isolation", numbers.join(" "));
+    }
+    let clocks = &gpu.clocks;
+    plan.text(&path, "pp_dpm_sclk", levels(clocks.graphics_idle, clocks.graphics_max, state.clock_graphics));
+    plan.text(&path, "pp_dpm_mclk", levels(clocks.memory_idle, clocks.memory_max, state.clock_memory));
+    hwmon(plan, scene, &path, position, gpu, spec);
+    for part in spec.partitions.iter().skip(1) {
         let device = PathBuf::from(format!("sys/devices/platform/amdgpu_xcp_{}", part.drm.card));
         drm_nodes(plan, &device, &part.drm);
     }
+}
+
+/// What tells that amdgpu drives the function, to tools that do not follow the `driver` link.
+fn driver(plan: &mut Plan, scene: &Scene, path: &Path, gpu: &Gpu) {
+    let module = Path::new("sys/module/amdgpu");
+    plan.line(module, "initstate", "live");
+    if let Some(version) = &scene.machine().amdgpu_version {
+        plan.line(module, "version", version);
+    }
+    let id = &gpu.pci_id;
+    let uevent = format!(
+        "DRIVER=amdgpu\nPCI_CLASS=38000\nPCI_ID={:04X}:{:04X}\nPCI_SUBSYS_ID={:04X}:{:04X}\nPCI_SLOT_NAME={}\n",
+        id.vendor, id.device, id.subvendor, id.subdevice, gpu.pci
+    );
+    plan.text(path, "uevent", uevent);
+    plan.line(path, "revision", "0x00");
+}
+
+/// The driver's levels of a clock, the present one with a star.
+fn levels(idle: Hertz, max: Hertz, now: Hertz) -> String {
+    let mut levels = vec![idle, max];
+    levels.dedup();
+    levels.iter().enumerate().fold(String::new(), |mut text, (n, clock)| {
+        let star = if *clock == now { " *" } else { "" };
+        let _ = writeln!(text, "{n}: {}Mhz{star}", clock.get() / 1_000_000);
+        text
+    })
 }
 
 fn hwmon(plan: &mut Plan, scene: &Scene, path: &Path, position: usize, gpu: &Gpu, amd: &AmdSpec) {
@@ -60,6 +101,7 @@ fn hwmon(plan: &mut Plan, scene: &Scene, path: &Path, position: usize, gpu: &Gpu
     if amd.power_file != AmdPowerFile::Average {
         plan.line(&path, "power1_input", power);
     }
+    plan.text(&path, "power1_label", "PPT\n");
     plan.line(&path, "power1_cap", gpu.power.limit.get());
     plan.line(&path, "power1_cap_default", gpu.power.limit_default.get());
     plan.line(&path, "power1_cap_min", gpu.power.limit_min.get());
@@ -96,7 +138,16 @@ pub(super) fn compute_driver(plan: &mut Plan, scene: &Scene) {
     let nodes = Path::new(NODES);
     let processors = scene.machine().numa_nodes.len();
     for number in 0..processors {
-        plan.text(&nodes.join(number.to_string()), "properties", "cpu_cores_count 64\nsimd_count 0\n");
+        let path = nodes.join(number.to_string());
+        plan.line(&path, "gpu_id", 0);
+        plan.line(&path, "name", "");
+        let names = ["simd_count", "vendor_id", "device_id", "location_id", "domain"];
+        let zeros = names.map(|name| (name, 0));
+        plan.text(&path, "properties", format!("cpu_cores_count 64\n{}", lines(&zeros)));
+        let bank = lines(&[("heap_type", 0), ("size_in_bytes", 540_000_000_000)]);
+        plan.text(&path, "mem_banks/0/properties", bank);
+        plan.folder(&path.join("io_links"));
+        plan.folder(&path.join("p2p_links"));
     }
     let mut number = processors;
     // The first node of each GPU: what its links and those of others lead to.
@@ -123,11 +174,17 @@ fn node(plan: &mut Plan, scene: &Scene, position: usize, index: usize, firsts: &
     let part = &amd.partitions[index];
     let path = Path::new(NODES).join((first(position) + index).to_string());
     plan.line(&path, "gpu_id", part.gpu_id);
+    plan.line(&path, "name", "ip discovery");
+    plan.folder(&path.join("p2p_links"));
     let location = u64::from(gpu.pci.bus) << 8 | u64::from(gpu.pci.device) << 3 | index as u64;
     let dies = amd.xcc as usize / amd.partitions.len();
     let properties = [
         ("simd_count", u64::from(part.compute_units) * 4),
         ("simd_per_cu", 4),
+        // Of the full die: parts that are cut down have fewer units than this says.
+        ("array_count", 4 * dies as u64),
+        ("simd_arrays_per_engine", 1),
+        ("cu_per_simd_array", 10),
         ("gfx_target_version", u64::from(amd.gfx_target_version)),
         ("vendor_id", u64::from(gpu.pci_id.vendor)),
         ("device_id", u64::from(gpu.pci_id.device)),
@@ -138,18 +195,26 @@ fn node(plan: &mut Plan, scene: &Scene, position: usize, index: usize, firsts: &
         ("unique_id", amd.unique_id.unwrap_or(0)),
         ("num_xcc", dies as u64),
     ];
-    let text = properties.iter().fold(String::new(), |mut text, (name, value)| {
-        let _ = writeln!(text, "{name} {value}");
-        text
-    });
-    plan.text(&path, "properties", text);
-    plan.text(&path, "mem_banks/0/properties", format!("heap_type 1\nsize_in_bytes {}\n", part.memory.get()));
+    plan.text(&path, "properties", lines(&properties));
+    let bank = lines(&[("heap_type", 1), ("size_in_bytes", part.memory.get())]);
+    plan.text(&path, "mem_banks/0/properties", bank);
+    let from = first(position) + index;
     let mut io_link = |n: usize, kind: u64, to: usize, weight: u32| {
-        plan.text(
-            &path,
-            &format!("io_links/{n}/properties"),
-            format!("type {kind}\nnode_to {to}\nweight {weight}\n"),
-        );
+        let properties = [
+            ("type", kind),
+            ("version_major", 0),
+            ("version_minor", 0),
+            ("node_from", from as u64),
+            ("node_to", to as u64),
+            ("weight", u64::from(weight)),
+            ("min_latency", 0),
+            ("max_latency", 0),
+            ("min_bandwidth", 0),
+            ("max_bandwidth", 0),
+            ("recommended_transfer_size", 0),
+            ("flags", 1),
+        ];
+        plan.text(&path, &format!("io_links/{n}/properties"), lines(&properties));
     };
     io_link(0, 2, gpu.numa.map_or(0, |node| node.0 as usize), 20);
     for (n, link) in scene.machine().links.iter().enumerate() {
@@ -161,22 +226,67 @@ fn node(plan: &mut Plan, scene: &Scene, position: usize, index: usize, firsts: &
     }
 }
 
-/// `proc/<pid>/vram_<gpu_id>` for every GPU that the process could use, 0 where it holds nothing.
+/// The kernel's `name value` lines.
+fn lines(properties: &[(&str, u64)]) -> String {
+    properties.iter().fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "{name} {value}");
+        text
+    })
+}
+
+/// Most nodes for which every process gets its files, as the kernel does it. On larger machines a
+/// process has those of the GPUs that it uses: 200 processes on 64 partitions are 40,000 files.
+const MOST_NODES: usize = 16;
+
+/// `proc/<pid>`: files for every partition that the process could use, 0 where it holds nothing.
 fn processes(plan: &mut Plan, scene: &Scene, gpus: &[(usize, &Gpu)]) {
     let folder = Path::new("sys/class/kfd/kfd/proc");
     plan.folder(folder);
+    let mut nodes: Vec<(usize, usize, u32)> = Vec::new();
+    let mut uses: Vec<(usize, AmdUse)> = Vec::new();
     for (position, gpu) in gpus {
-        let Silicon::Amd(amd) = &gpu.silicon else { continue };
-        for of in scene.uses(*position) {
-            let here = match of.part {
-                Part::Xcp { index } => index as usize,
-                _ => 0,
-            };
-            for (index, part) in amd.partitions.iter().enumerate() {
-                let memory = if index == here { of.memory } else { Bytes::ZERO };
-                let path = folder.join(of.pid.to_string());
-                plan.line(&path, &format!("vram_{}", part.gpu_id), memory.get());
+        let Silicon::Amd(spec) = &gpu.silicon else { continue };
+        nodes.extend(spec.partitions.iter().enumerate().map(|(n, part)| (*position, n, part.gpu_id)));
+        uses.extend(amd::uses(scene, *position).into_iter().map(|of| (*position, of)));
+    }
+    uses.retain(|(_, of)| of.computes);
+    for workload in scene.running() {
+        let uses: Vec<_> = uses.iter().filter(|(_, of)| of.pid == workload.pid).collect();
+        if uses.is_empty() {
+            continue;
+        }
+        let path = folder.join(workload.pid.to_string());
+        plan.line(&path, "pasid", 0x8000 + workload.pid.0);
+        for (n, (position, index, gpu_id)) in nodes.iter().enumerate() {
+            if nodes.len() <= MOST_NODES || uses.iter().any(|(on, _)| on == position) {
+                let here = |of: &&&(usize, AmdUse)| of.0 == *position && of.1.partition == *index;
+                process_on(plan, &path, *gpu_id, n, uses.iter().filter(here).map(|of| &of.1));
             }
         }
     }
+}
+
+/// The files of one process about one node.
+fn process_on<'a>(
+    plan: &mut Plan,
+    path: &Path,
+    gpu_id: u32,
+    queue: usize,
+    uses: impl Iterator<Item = &'a AmdUse>,
+) {
+    let (mut number_of_uses, mut memory, mut copies, mut units) = (0, 0, 0, 0);
+    for of in uses {
+        number_of_uses += 1;
+        memory += of.memory.get();
+        copies += of.copies.get() / 1000;
+        units += of.units.get();
+    }
+    if number_of_uses > 0 {
+        plan.line(path, &format!("queues/{queue}/gpuid"), gpu_id);
+        plan.line(path, &format!("queues/{queue}/type"), 0);
+        plan.line(path, &format!("queues/{queue}/size"), 1 << 20);
+    }
+    plan.line(path, &format!("vram_{gpu_id}"), memory);
+    plan.line(path, &format!("sdma_{gpu_id}"), copies);
+    plan.line(path, &format!("stats_{gpu_id}/cu_occupancy"), units);
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::plan::Plan;
+use crate::amd;
 use crate::gpu::Silicon;
 use crate::scene::Scene;
 use crate::workload::{UseKind, Workload};
@@ -20,35 +21,39 @@ pub(super) fn processes(plan: &mut Plan, scene: &Scene) {
         plan.line(&path, "cgroup", format_args!("0::{}", workload.cgroup));
         let descriptors = path.join("fd");
         plan.folder(&descriptors);
-        for (fd, file) in device_files(scene, workload).iter().enumerate() {
-            plan.link_text(Path::new("/dev").join(file), &descriptors.join((fd + 3).to_string()));
+        for (fd, (file, number)) in device_files(scene, workload).iter().enumerate() {
+            let fd = (fd + 3).to_string();
+            plan.link_text(Path::new("/dev").join(file), &descriptors.join(&fd));
+            if let Some(client) = amd::client(scene, workload, *number) {
+                plan.text(&path.join("fdinfo"), &fd, amd::fdinfo(&client));
+            }
         }
     }
 }
 
 /// The device files that a process holds open. CUDA opens NVIDIA's control file and `nvidia-uvm`
-/// too, and a DRM node only to draw.
-fn device_files(scene: &Scene, workload: &Workload) -> Vec<String> {
-    let mut files: Vec<String> = Vec::new();
-    for of in &workload.uses {
+/// too, and a DRM node only to draw. Each with the number of the use that it is for.
+fn device_files(scene: &Scene, workload: &Workload) -> Vec<(String, usize)> {
+    let mut files: Vec<(String, usize)> = Vec::new();
+    for (number, of) in workload.uses.iter().enumerate() {
         let gpu = &scene.machine().gpus[of.gpu];
         if !scene.drives(gpu) {
             continue;
         }
-        let render = gpu.drm.as_ref().map(|drm| format!("dri/renderD{}", drm.render));
+        let render = amd::drm(gpu, of.part).map(|drm| (format!("dri/renderD{}", drm.render), number));
         match &gpu.silicon {
             Silicon::Nvidia(nvidia) => {
-                files.extend(["nvidiactl", "nvidia-uvm"].map(str::to_owned));
-                files.push(format!("nvidia{}", nvidia.minor));
+                files.extend(["nvidiactl", "nvidia-uvm"].map(|name| (name.to_owned(), number)));
+                files.push((format!("nvidia{}", nvidia.minor), number));
                 files.extend(render.filter(|_| matches!(of.kind, UseKind::Graphics | UseKind::Both)));
             }
             Silicon::Amd(_) | Silicon::Intel(_) => files.extend(render),
         }
     }
-    let mut once = Vec::with_capacity(files.len());
-    for file in files {
-        if !once.contains(&file) {
-            once.push(file);
+    let mut once: Vec<(String, usize)> = Vec::with_capacity(files.len());
+    for (file, number) in files {
+        if once.iter().all(|(other, _)| *other != file) {
+            once.push((file, number));
         }
     }
     once
