@@ -1,9 +1,7 @@
 //! Carrying plans out, board by board; the first that fails is the last.
 
-use gpu_accounting::apply::{Applied, ApplyError, apply as carry_out};
-use gpu_accounting::{
-    Absence, BoardState, Device, Fingerprint, Inner, Mode, ModeChange, Partitioner, Refusal,
-};
+use gpu_accounting::apply::{Applied, ApplyError, Left, apply as carry_out};
+use gpu_accounting::{BoardState, Device, Fingerprint, Inner, Mode, ModeChange, Partitioner, Refusal};
 use gpu_nvidia_mig::Board as Table;
 
 use crate::board::{self, Board, Cut};
@@ -12,24 +10,15 @@ use crate::plan::{self, BoardPlan};
 use crate::source::Source;
 
 /// What became of one board.
+#[derive(Default)]
 pub struct Done {
     pub position: u32,
-    /// What came of setting MIG mode, where that was asked for.
+    /// What came of setting MIG mode, where it was set.
     pub switched: Option<(bool, ModeChange)>,
-    pub outcome: Outcome,
-}
-
-pub enum Outcome {
-    /// The plan is carried out.
-    Applied(Box<Applied>),
-    /// There was no instance to make or to destroy.
-    Nothing,
-    /// The mode that was set is not in force: nothing can be made yet.
-    Awaits,
-    /// It failed; with what is left.
-    Failed(Failure),
-    /// Another board failed before its turn.
-    NotBegun,
+    /// The plan, where it was carried out.
+    pub applied: Option<Box<Applied>>,
+    /// What failed, after that.
+    pub failure: Option<Failure>,
 }
 
 pub enum Failure {
@@ -37,66 +26,63 @@ pub enum Failure {
     Refused(Refusal),
     /// MIG is on, and then the board could not hold what it shall.
     Planned(String),
-    /// A step of the plan failed.
+    /// A step of the plan failed; with what is left.
     Applied(Box<ApplyError>),
+    /// Another board failed before its turn.
+    NotBegun,
 }
 
 impl Done {
-    /// True when the board is as was asked for.
-    pub fn is_finished(&self) -> bool {
-        let in_force = self.switched.as_ref().is_none_or(|(_, change)| change.awaits.is_none());
-        in_force && matches!(self.outcome, Outcome::Applied(_) | Outcome::Nothing)
+    /// What the mode that was set awaits, where it is not in force.
+    pub fn awaits(&self) -> Option<&'static str> {
+        self.switched.as_ref()?.1.awaits
     }
 
-    /// True when something is not as it was found.
+    /// True when the board is as was asked for.
+    pub fn is_finished(&self) -> bool {
+        self.awaits().is_none() && self.failure.is_none()
+    }
+
+    /// True when something is not as it was found, or may not be.
     pub fn has_changed(&self) -> bool {
-        let cut = match &self.outcome {
-            Outcome::Applied(applied) => !applied.made.is_empty() || !applied.destroyed.is_empty(),
-            Outcome::Failed(Failure::Applied(error)) => {
-                !matches!(error.left, gpu_accounting::apply::Left::Untouched)
-            }
+        let cut = self.applied.as_ref().is_some_and(|of| !of.made.is_empty() || !of.destroyed.is_empty());
+        let left = match &self.failure {
+            Some(Failure::Applied(error)) => !matches!(error.left, Left::Untouched),
             _ => false,
         };
-        cut || self.switched.is_some()
+        cut || left || self.switched.is_some()
     }
 
     /// Why it is not finished, in words.
-    pub fn failure(&self) -> Option<String> {
-        match &self.outcome {
-            Outcome::Failed(Failure::Refused(refusal)) => Some(refusal.to_string()),
-            Outcome::Failed(Failure::Planned(why)) => Some(format!("MIG is on now, and {why}")),
-            Outcome::Failed(Failure::Applied(error)) => Some(error.to_string()),
-            Outcome::NotBegun => Some("not begun, because of the failure before".to_owned()),
-            Outcome::Applied(_) | Outcome::Nothing | Outcome::Awaits => {
-                let awaits = self.switched.as_ref()?.1.awaits?;
-                Some(format!("MIG mode awaits {awaits}"))
-            }
+    pub fn why(&self) -> Option<String> {
+        match &self.failure {
+            Some(Failure::Refused(refusal)) => Some(refusal.to_string()),
+            Some(Failure::Planned(why)) => Some(format!("MIG is on now, and {why}")),
+            Some(Failure::Applied(error)) => Some(error.to_string()),
+            Some(Failure::NotBegun) => Some("not begun, because of the failure before".to_owned()),
+            None => Some(format!("MIG mode awaits {}", self.awaits()?)),
         }
     }
 
     /// The kind of the failure, a short constant name.
     pub fn kind(&self) -> Option<&'static str> {
-        match &self.outcome {
-            Outcome::Failed(Failure::Refused(refusal)) => Some(refusal.kind()),
-            Outcome::Failed(Failure::Planned(_)) => Some("infeasible"),
-            Outcome::Failed(Failure::Applied(error)) => Some(error.refusal.kind()),
-            Outcome::NotBegun => Some("not_begun"),
-            _ if !self.is_finished() => Some("awaits"),
-            _ => None,
+        match &self.failure {
+            Some(Failure::Refused(refusal)) => Some(refusal.kind()),
+            Some(Failure::Planned(_)) => Some("infeasible"),
+            Some(Failure::Applied(error)) => Some(error.refusal.kind()),
+            Some(Failure::NotBegun) => Some("not_begun"),
+            None => self.awaits().map(|_| "awaits"),
         }
     }
 
     /// The board as it was read back last, where it was.
     pub fn state(&self) -> Option<&BoardState> {
-        use gpu_accounting::apply::Left;
-        match &self.outcome {
-            Outcome::Applied(applied) => Some(&applied.state),
-            Outcome::Failed(Failure::Applied(error)) => match &error.left {
-                Left::Undone(state) => Some(state),
-                Left::Half { state: Ok(state), .. } => Some(state),
+        match &self.failure {
+            Some(Failure::Applied(error)) => match &error.left {
+                Left::Undone(state) | Left::Half { state: Ok(state), .. } => Some(state),
                 _ => None,
             },
-            _ => None,
+            _ => self.applied.as_ref().map(|applied| &applied.state),
         }
     }
 }
@@ -109,21 +95,18 @@ pub fn apply(source: &Source, plans: Vec<BoardPlan>) -> Result<Vec<Done>, String
         let position = plan.target.position;
         let known = source.board(position).and_then(|board| Some((board, board.device.as_ref()?)));
         let Some((board, device)) = known else { continue };
-        let failed = all.iter().any(|done| matches!(done.outcome, Outcome::Failed(_) | Outcome::NotBegun));
-        let mut done = Done { position, switched: None, outcome: Outcome::NotBegun };
-        if !failed {
-            done.outcome = match node.partitioner(device.id) {
-                Ok(partitioner) => Work { partitioner, board, device }.all(plan, &mut done.switched),
-                Err(absence) => Outcome::Failed(Failure::Refused(refusal(absence))),
-            };
-        }
+        let mut done = Done { position, ..Done::default() };
+        let attempt = match all.iter().any(|before| before.failure.is_some()) {
+            true => Err(Failure::NotBegun),
+            false => match node.partitioner(device.id) {
+                Ok(partitioner) => Work { partitioner, board, device }.steps(plan, &mut done),
+                Err(absence) => Err(Failure::Refused(absence.into())),
+            },
+        };
+        done.failure = attempt.err();
         all.push(done);
     }
     Ok(all)
-}
-
-fn refusal(absence: Absence) -> Refusal {
-    absence.into()
 }
 
 /// One board while it is changed.
@@ -134,40 +117,26 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn all(&self, plan: BoardPlan, switched: &mut Option<(bool, ModeChange)>) -> Outcome {
-        match self.steps(plan, switched) {
-            Ok(outcome) => outcome,
-            Err(failure) => Outcome::Failed(failure),
-        }
-    }
-
-    fn steps(
-        &self,
-        mut plan: BoardPlan,
-        switched: &mut Option<(bool, ModeChange)>,
-    ) -> Result<Outcome, Failure> {
+    /// MIG goes on first and off last. What was done is noted step by step: a later one may fail.
+    fn steps(&self, mut plan: BoardPlan, done: &mut Done) -> Result<(), Failure> {
         let switch = plan.target.switch;
         if switch == Some(true) {
-            let change = self.set_mode(true, self.device.fingerprint())?;
-            let awaits = change.awaits.is_some();
-            *switched = Some((true, change));
-            if awaits {
-                return Ok(Outcome::Awaits);
+            done.switched = Some((true, self.set_mode(true, self.device.fingerprint())?));
+            if done.awaits().is_some() {
+                return Ok(());
             }
             plan = self.plan_again(plan)?;
         }
-        let outcome = match switch == Some(true) || self.board.mig.is_on() {
-            true => self.carry_out(plan)?,
-            false => Outcome::Nothing,
-        };
-        if switch == Some(false) {
-            let on = match &outcome {
-                Outcome::Applied(applied) => applied.state.fingerprint(),
-                _ => self.device.fingerprint(),
-            };
-            *switched = Some((false, self.set_mode(false, on)?));
+        let mut on = self.device.fingerprint();
+        if switch == Some(true) || self.board.mig.is_on() {
+            let applied = self.carry_out(plan)?;
+            on = applied.state.fingerprint();
+            done.applied = Some(applied);
         }
-        Ok(outcome)
+        if switch == Some(false) {
+            done.switched = Some((false, self.set_mode(false, on)?));
+        }
+        Ok(())
     }
 
     fn set_mode(&self, enable: bool, on: Fingerprint) -> Result<ModeChange, Failure> {
@@ -187,11 +156,9 @@ impl Work<'_> {
         plan::on(self.board, &cut, plan.target).map_err(|refused| Failure::Planned(refused.why))
     }
 
-    fn carry_out(&self, plan: BoardPlan) -> Result<Outcome, Failure> {
+    fn carry_out(&self, plan: BoardPlan) -> Result<Box<Applied>, Failure> {
         let filled = Filled::new(self.partitioner, plan.parts);
-        match carry_out(&filled, self.device.id, &plan.plan, &Inner::Whole) {
-            Ok(applied) => Ok(Outcome::Applied(Box::new(applied))),
-            Err(error) => Err(Failure::Applied(error)),
-        }
+        let applied = carry_out(&filled, self.device.id, &plan.plan, &Inner::Whole);
+        applied.map(Box::new).map_err(Failure::Applied)
     }
 }

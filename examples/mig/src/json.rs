@@ -56,7 +56,7 @@ use gpu_accounting::{Known, Made, Partition};
 use gpu_nvidia_mig::formats::SharingKind;
 use serde_json::{Value, json};
 
-use crate::apply::{Done, Failure, Outcome};
+use crate::apply::{Done, Failure};
 use crate::board::{Board, Cut};
 use crate::export::Exported;
 use crate::plan::{self, BoardPlan, Planned, Refused};
@@ -270,20 +270,17 @@ fn one(of: &Done) -> Value {
     let set_mig = of.switched.as_ref().map(|(to, change)| {
         json!({ "to": if *to { "on" } else { "off" }, "awaits": change.awaits, "notes": change.notes })
     });
-    let applied = match &of.outcome {
-        Outcome::Applied(applied) => Some(applied),
-        _ => None,
-    };
+    let applied = of.applied.as_ref();
     let made = applied.iter().flat_map(|applied| &applied.made).map(made);
     let destroyed = applied.iter().flat_map(|applied| &applied.destroyed);
     let destroyed = destroyed.map(|(id, life)| json!({ "id": id, "incarnation": life }));
     let now = of.state().map(|state| state.device.all_partitions().map(part).collect::<Vec<_>>());
     let error = of.kind().map(|kind| {
-        let (step, left) = match &of.outcome {
-            Outcome::Failed(Failure::Applied(error)) => (Some(error.step.to_string()), left(&error.left)),
+        let (step, left) = match &of.failure {
+            Some(Failure::Applied(error)) => (Some(error.step.to_string()), left(&error.left)),
             _ => (None, None),
         };
-        json!({ "kind": kind, "why": of.failure(), "step": step, "left": left })
+        json!({ "kind": kind, "why": of.why(), "step": step, "left": left })
     });
     json!({
         "finished": of.is_finished(),

@@ -94,7 +94,7 @@ fn plan_or_apply(source: &Source, args: &Args, style: Style, really: bool) -> Re
     }
     let done = apply::apply(source, planned.plans)?;
     say(args, json::apply(source, &done), || text::apply(source, &done, style))?;
-    for (position, why) in done.iter().filter_map(|of| Some((of.position, of.failure()?))) {
+    for (position, why) in done.iter().filter_map(|of| Some((of.position, of.why()?))) {
         eprintln!("mig: GPU {position}: {why}");
     }
     Ok(match (done.iter().all(apply::Done::is_finished), done.iter().any(apply::Done::has_changed)) {

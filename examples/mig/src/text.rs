@@ -1,10 +1,10 @@
 //! What is printed for people.
 
-use gpu_accounting::apply::Left;
+use gpu_accounting::apply::{Applied, Left};
 use gpu_accounting::plan::{Freeing, Infeasible, Live, Plan};
 use gpu_accounting::{BoardState, Known};
 
-use crate::apply::{Done, Failure, Outcome};
+use crate::apply::{Done, Failure};
 use crate::board::{Board, Cut};
 use crate::picture::{Fate, Piece, Style, draw};
 use crate::plan::{self, BoardPlan, Planned};
@@ -215,62 +215,64 @@ pub fn apply(source: &Source, done: &[Done], style: Style) -> String {
             page.line(&format!("  MIG mode is set to {mode}: {awaits}"));
             change.notes.iter().for_each(|note| page.line(&format!("  ({note})")));
         }
-        outcome(&mut page, board, of);
+        match (&of.applied, &of.failure) {
+            (Some(applied), _) => carried_out(&mut page, board, applied),
+            (None, None) if of.awaits().is_some() => page.line("  nothing can be made before that"),
+            (None, None) => page.line("  there was nothing to make or to destroy"),
+            (None, Some(_)) => {}
+        }
+        if let Some(failure) = &of.failure {
+            failed(&mut page, board, failure, &of.why().unwrap_or_default());
+        }
     }
     page.text
 }
 
-fn outcome(page: &mut Page, board: &Board, of: &Done) {
-    match &of.outcome {
-        Outcome::Applied(applied) => {
-            pictured(page, board, &applied.state);
-            for (id, life) in &applied.destroyed {
-                page.line(&format!("  destroyed {id}  incarnation {life}"));
-            }
-            let mut table = Table::new(&["made", "incarnation", "profile", "at", "MIG UUID"]);
-            for made in &applied.made {
-                table.row([
-                    made.id.to_string(),
-                    made.incarnation.to_string(),
-                    made.profile.clone(),
-                    made.placement.map_or_else(|| "-".to_owned(), |at| at.to_string()),
-                    made.vendor_name.clone().unwrap_or_else(|| "-".to_owned()),
-                ]);
-            }
-            match applied.made.is_empty() {
-                true => page.line("  nothing was made"),
-                false => page.lines(&table.lines()),
-            }
+fn carried_out(page: &mut Page, board: &Board, applied: &Applied) {
+    pictured(page, board, &applied.state);
+    for (id, life) in &applied.destroyed {
+        page.line(&format!("  destroyed {id}  incarnation {life}"));
+    }
+    let mut table = Table::new(&["made", "incarnation", "profile", "at", "MIG UUID"]);
+    for made in &applied.made {
+        table.row([
+            made.id.to_string(),
+            made.incarnation.to_string(),
+            made.profile.clone(),
+            made.placement.map_or_else(|| "-".to_owned(), |at| at.to_string()),
+            made.vendor_name.clone().unwrap_or_else(|| "-".to_owned()),
+        ]);
+    }
+    match applied.made.is_empty() {
+        true => page.line("  nothing was made"),
+        false => page.lines(&table.lines()),
+    }
+}
+
+fn failed(page: &mut Page, board: &Board, failure: &Failure, why: &str) {
+    let Failure::Applied(error) = failure else {
+        let line = page.style.paint.bad(&format!("  failed: {why}"));
+        return page.line(&line);
+    };
+    let line = page.style.paint.bad(&format!("  failed {}: {}", error.step, error.refusal));
+    page.line(&line);
+    match &error.left {
+        Left::Untouched => page.line("  the board is as it was"),
+        Left::Undone(state) => {
+            page.line("  the board is cut as it was; what had been destroyed is made again");
+            pictured(page, board, state);
         }
-        Outcome::Nothing => page.line("  there was nothing to make or to destroy"),
-        Outcome::Awaits => page.line("  nothing can be made before that"),
-        Outcome::NotBegun => page.line("  not begun"),
-        Outcome::Failed(Failure::Applied(error)) => {
-            let failed = page.style.paint.bad(&format!("  failed {}: {}", error.step, error.refusal));
-            page.line(&failed);
-            match &error.left {
-                Left::Untouched => page.line("  the board is as it was"),
-                Left::Undone(state) => {
-                    page.line("  the board is cut as it was; what had been destroyed is made again");
+        Left::Half { state, because } => {
+            page.line(&format!("  undoing it failed: {because}"));
+            match state {
+                Ok(state) => {
                     pictured(page, board, state);
+                    exists(page, state);
                 }
-                Left::Half { state, because } => {
-                    page.line(&format!("  undoing it failed: {because}"));
-                    match state {
-                        Ok(state) => {
-                            pictured(page, board, state);
-                            exists(page, state);
-                        }
-                        Err(unread) => page.line(&format!("  what the board has cannot be read: {unread}")),
-                    }
-                }
-                _ => {}
+                Err(unread) => page.line(&format!("  what the board has cannot be read: {unread}")),
             }
         }
-        Outcome::Failed(_) => {
-            let failed = page.style.paint.bad(&format!("  failed: {}", of.failure().unwrap_or_default()));
-            page.line(&failed);
-        }
+        _ => {}
     }
 }
 

@@ -133,6 +133,38 @@ mig-configs:
     assert_eq!(modes(&driver), ["off"; 8]);
 }
 
+/// Boards after Ampere switch at once or not at all; and instances that went before the mode could
+/// not be switched are gone, and said to be.
+#[test]
+fn a_mode_that_cannot_be_set() {
+    let text = "version: v1
+mig-configs:
+  on: [{devices: [0], mig-enabled: true, mig-devices: {1g.10gb: 1}}]
+  off: [{devices: [0], mig-enabled: false}]
+";
+    let busy = Driver::preset("hgx-h100-8");
+    let (file, state) = (busy.file("config.yaml", text), busy.state());
+    let answer = busy.mig(&format!("apply --json --config {file} --label on"));
+    assert_eq!(answer.code, 2, "{}", answer.text);
+    assert_eq!(answer.json()["boards"][0]["error"]["kind"], json!("in_use"));
+    assert_eq!(busy.state(), state);
+
+    let mut machine = idle("mixed");
+    let function = "nvmlDeviceSetMigMode".to_owned();
+    machine.faults.push(Fault::ReturnCode { function, code: 999, gpu: None });
+    let driver = Driver::of(&machine);
+    let file = driver.file("config.yaml", text);
+    let answer = driver.mig(&format!("apply --json --config {file} --label off"));
+    assert_eq!(answer.code, 1, "{}", answer.text);
+    let board = &answer.json()["boards"][0];
+    assert_eq!(board["destroyed"].as_array().map(Vec::len), Some(3));
+    assert_eq!((&board["error"]["kind"], &board["set_mig"]), (&json!("failed"), &json!(null)));
+    assert_eq!(driver.cut()[0], []);
+    let again = driver.mig(&format!("apply --config {file} --label off"));
+    assert_eq!(again.code, 2, "nothing is left to change: {}", again.text);
+    assert!(again.text.contains("failed: "), "{}", again.text);
+}
+
 /// Several compute instances in one GPU instance, beside GPU instances with one.
 #[test]
 fn compute_instances_are_made_as_the_label_says() {
