@@ -52,7 +52,7 @@
 
 use gpu_accounting::apply::Left;
 use gpu_accounting::plan::{Freeing, Live};
-use gpu_accounting::{Known, Made, Partition};
+use gpu_accounting::{Known, Made, Partition, Placement};
 use gpu_nvidia_mig::formats::SharingKind;
 use serde_json::{Value, json};
 
@@ -212,7 +212,10 @@ impl Lists {
                 &mut object,
                 json!({ "told_by": cut.told_by, "slots": slots, "fragmentation_permille": lost }),
             );
-            let placed = |profile, at: gpu_accounting::Placement| json!({ "gpu": position, "profile": cut.name(profile), "start": at.start, "size": at.size });
+            let placed = |profile, at: Placement| {
+                let name = cut.name(profile);
+                json!({ "gpu": position, "profile": name, "start": at.start, "size": at.size })
+            };
             self.placements.extend(of.plan.result().map(|(profile, at)| placed(profile, at)));
             self.keep.extend(of.plan.keep.iter().map(|live| instance(on, cut, live)));
             self.destroy.extend(of.plan.destroy.iter().zip(plan::moves(&of.plan)).map(|(live, to)| {

@@ -254,7 +254,8 @@ fn plugin_configurations_that_cannot_be() {
         ("version: v1\nflag: {}\n", "line 2, column 1: unknown key flag"),
         ("version: v1\nflags: {migStrategy: single}\n", "GPU 2 has MIG off, and others have it on"),
         (
-            "version: v1\nflags: {migStrategy: mixed}\nsharing: {mps: {resources: [{name: mig-1g.5gb, replicas: 2}]}}\n",
+            "version: v1\nflags: {migStrategy: mixed}\n\
+             sharing: {mps: {resources: [{name: mig-1g.5gb, replicas: 2}]}}\n",
             "MPS cannot share",
         ),
         (
