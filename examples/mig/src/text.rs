@@ -43,10 +43,9 @@ impl Page {
         if !self.text.is_empty() {
             self.text.push('\n');
         }
-        let id = board.device.as_ref().map_or_else(String::new, |device| format!("  {}", device.id));
-        let title = self.style.paint.bold(&board.title());
-        let id = self.style.paint.dim(&id);
-        self.line(&format!("{title}{id}"));
+        let paint = self.style.paint;
+        let id = board.device.as_ref().map(|device| paint.dim(&format!("  {}", device.id)));
+        self.line(&(paint.bold(&board.title()) + &id.unwrap_or_default()));
     }
 }
 

@@ -254,6 +254,36 @@ fn an_export_says_what_the_format_cannot() {
     assert_eq!(names, ["nvidia.com/gpu"], "parts, and what has no compute instance, are not offered");
 }
 
+/// Instances for the node, each board making room for its part: planned together, carried out
+/// board by board.
+#[test]
+fn additions_move_what_is_in_their_way() {
+    let mut machine = idle("hgx-h100-8");
+    for gpu in [1, 4] {
+        machine.set_mig_mode(gpu, true).unwrap();
+        for start in [1, 6] {
+            let id = machine.create_gpu_instance(gpu, 19, Some(start)).unwrap();
+            machine.create_compute_instance(gpu, id, 1, None).unwrap();
+        }
+    }
+    let driver = Driver::of(&machine);
+    assert_eq!(driver.cut()[4], at("1g.10gb@1 1g.10gb@6"));
+    let still = driver.mig("apply --json --add --want 2x3g.40gb");
+    assert_eq!((still.code, &still.json()["feasible"]), (2, &json!(false)));
+    let words = "--json --add --want 2x3g.40gb --allow-moving";
+    let plan = driver.mig(&format!("plan {words}")).json();
+    assert_eq!(plan["destroy"].as_array().map(Vec::len), Some(2));
+    assert!(plan["destroy"].as_array().unwrap().iter().all(|gone| gone["moves_to"].is_number()), "{plan}");
+    let answer = driver.mig(&format!("apply {words}"));
+    assert_eq!(answer.code, 0, "{}{}", answer.text, answer.error);
+    for (gpu, board) in driver.cut().iter().enumerate() {
+        let mut names: Vec<&str> = board.iter().map(|(name, _)| &name[..]).collect();
+        names.sort_unstable();
+        let expected = if gpu == 1 || gpu == 4 { &["1g.10gb", "1g.10gb", "3g.40gb"][..] } else { &[] };
+        assert_eq!(names, expected, "{gpu}");
+    }
+}
+
 /// The driver refuses every creation: the instance that was destroyed before cannot be made again
 /// either, and exactly what is left is said.
 #[test]

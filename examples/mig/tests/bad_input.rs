@@ -195,6 +195,13 @@ fn a_mode_that_awaits_a_reset() {
     let boards = driver.mig("profiles --json").json();
     assert_eq!(boards["boards"][2]["mig"], json!("on_after_reset"));
     assert!(driver.mig("profiles").text.contains("comes on with the next reset"));
+
+    // Until the reset, it can be taken back.
+    let off = "version: v1\nmig-configs:\n  off: [{devices: [2], mig-enabled: false}]\n";
+    let file = driver.file("off.yaml", off);
+    let back = driver.mig(&format!("apply --json --config {file} --label off"));
+    assert_eq!((back.code, &back.json()["boards"][0]["set_mig"]["to"]), (0, &json!("off")), "{}", back.error);
+    assert_eq!(driver.mig("profiles --json").json()["boards"][2]["mig"], json!("off"));
 }
 
 #[test]
