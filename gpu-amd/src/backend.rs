@@ -171,9 +171,9 @@ impl Sampler<'_> {
             None if board.function.is_none() => {
                 const WHY: Absence = Absence::NotSupported { why: "only the compute driver's tree is here" };
                 fill(reading, self.query.metrics, WHY);
-                if let (true, Some(total)) = (self.query.metrics.has(Metric::MemoryTotal), only_memory(board))
-                {
-                    reading.memory_total = Ok(Measured::new(total, self.now, Source::Kfd));
+                if self.query.metrics.has(Metric::MemoryTotal) {
+                    let total = board.memory_of_nodes();
+                    reading.memory_total = total.map(|total| Measured::new(total, self.now, Source::Kfd));
                 }
             }
             None => board.sensors.read(self.query.metrics, self.now, blob, reading),
@@ -196,10 +196,7 @@ impl Sampler<'_> {
         fill(reading, wanted, WHOLE_GPU_ONLY);
         blob.fill_partition(node.place(), wanted, reading);
         if wanted.has(Metric::MemoryTotal) {
-            reading.memory_total = match node.memory {
-                Some(memory) => Ok(Measured::new(memory, self.now, Source::Kfd)),
-                None => Err(Absence::NotSupported { why: "the compute driver lists no memory bank" }),
-            };
+            reading.memory_total = node.memory.map(|memory| Measured::new(memory, self.now, Source::Kfd));
         }
         if wanted.has(Metric::MemoryFree) {
             reading.memory_free =
@@ -273,9 +270,4 @@ fn fill(reading: &mut Reading, wanted: MetricSet, absence: Absence) {
     for metric in Metric::ALL.iter().filter(|metric| wanted.has(**metric)) {
         reading.set_absent(*metric, absence);
     }
-}
-
-/// Memory of a GPU of which only the compute driver's tree tells.
-fn only_memory(board: &Board) -> Option<Bytes> {
-    board.nodes.iter().try_fold(Bytes::ZERO, |sum, node| sum.checked_add(node.memory?))
 }

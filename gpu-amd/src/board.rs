@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use gpu_core::{
-    DeviceId, DeviceNode, DeviceNumber, Error, ErrorKind, NodeRole, PartitionId, PartitionKind, PciAddress,
-    Vendor,
+    Absence, Bytes, DeviceId, DeviceNode, DeviceNumber, Error, ErrorKind, NodeRole, PartitionId,
+    PartitionKind, PciAddress, Vendor,
 };
 use gpu_host::drm::DrmNode;
 use gpu_host::pci::PciFunction;
@@ -65,6 +65,13 @@ impl Board {
         Ok(file::read_optional(&path.join(name))?.filter(|text| !text.is_empty()))
     }
 
+    /// Memory by the compute driver's tree alone: the sum over the partitions.
+    pub(crate) fn memory_of_nodes(&self) -> Result<Bytes, Absence> {
+        let overflow = Absence::Failed { at: "the sum of the partitions' memory", code: None };
+        let add = |sum: Bytes, node: &KfdNode| sum.checked_add(node.memory?).ok_or(overflow);
+        self.nodes.iter().try_fold(Bytes::ZERO, add)
+    }
+
     /// True when the device file of that number is one of the GPU's or its partitions'.
     pub(crate) fn has(&self, number: DeviceNumber) -> bool {
         self.drm.iter().any(|drm| drm.number == Some(number))
@@ -98,12 +105,14 @@ pub(crate) fn look(sysfs: &Path) -> Result<Boards, Error> {
     }
     let (functions, unreadable) = pci::gpu_functions(sysfs)?;
     errors.extend(unreadable);
-    let drm = drm::nodes(sysfs)?;
+    let (drm, unreadable) = drm::nodes(sysfs)?;
+    errors.extend(unreadable);
 
     let ours = functions
         .into_iter()
         .filter(|function| function.id.vendor == PCI_VENDOR && function.driver.as_deref() == Some("amdgpu"));
-    let mut boards: Vec<Board> = ours.map(|function| Board::of_function(function, &drm)).collect();
+    let mut boards: Vec<Board> =
+        ours.map(|function| Board::of_function(function, &drm, &mut errors)).collect();
     for node in gpus {
         match boards.iter_mut().find(|board| board.address.slot() == node.location) {
             Some(board) => board.nodes.push(node),
@@ -121,10 +130,11 @@ pub(crate) fn look(sysfs: &Path) -> Result<Boards, Error> {
 }
 
 impl Board {
-    fn of_function(function: PciFunction, drm: &[DrmNode]) -> Self {
+    fn of_function(function: PciFunction, drm: &[DrmNode], errors: &mut Vec<Error>) -> Self {
         let resolved = function.path.canonicalize().unwrap_or_else(|_| function.path.clone());
-        let unique_id = file::read_text(&function.path.join("unique_id")).ok().and_then(|text| {
-            u64::from_str_radix(text.trim_start_matches("0x"), 16).ok().filter(|id| *id != 0)
+        let unique_id = unique_id(&function.path).unwrap_or_else(|error| {
+            errors.push(error);
+            None
         });
         Self {
             id: DeviceId::from_pci(Vendor::AMD, function.address),
@@ -132,7 +142,7 @@ impl Board {
             unique_id,
             nodes: Vec::new(),
             drm: drm.iter().filter(|node| node.device == resolved).cloned().collect(),
-            sensors: Sensors::of(&function.path, function.id.device),
+            sensors: Sensors::of(&function.path, function.id.device, errors),
             function: Some(function),
         }
     }
@@ -165,6 +175,18 @@ impl Board {
             }
         }
     }
+}
+
+/// `unique_id` in hexadecimal, where the board has one: on many it is 0.
+fn unique_id(device: &Path) -> Result<Option<u64>, Error> {
+    let path = device.join("unique_id");
+    let text = file::read_optional(&path)?.unwrap_or_default();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let id = u64::from_str_radix(text.trim_start_matches("0x"), 16);
+    let id = id.map_err(|_| file::malformed(&path, "not 16 hexadecimal digits"))?;
+    Ok(Some(id).filter(|id| *id != 0))
 }
 
 /// Two nodes that claim to be the same partition: the first is kept, the other named.

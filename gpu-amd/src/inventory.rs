@@ -117,10 +117,7 @@ fn pci_id(board: &Board) -> Known<PciId> {
 
 fn numa(board: &Board) -> Known<NumaNode> {
     match &board.function {
-        Some(function) => match function.numa {
-            Some(node) => node.into(),
-            None => Known::unsupported("the kernel does not tell (numa_node is -1)"),
-        },
+        Some(function) => function.numa,
         // The compute driver numbers processors as the kernel numbers NUMA nodes, and first.
         None => match topology::processor(board) {
             Some(node) => NumaNode(node).into(),
@@ -137,11 +134,7 @@ fn memory_total(board: &Board) -> Known<Bytes> {
             Err(error) => Known::absent(error.absence("mem_info_vram_total")),
         };
     }
-    let parts: Option<Vec<u64>> = board.nodes.iter().map(|node| Some(node.memory?.get())).collect();
-    match parts.and_then(|parts| parts.into_iter().try_fold(0_u64, u64::checked_add)) {
-        Some(sum) => Bytes(sum).into(),
-        None => Known::unsupported("the compute driver lists no memory bank"),
-    }
+    board.memory_of_nodes().into()
 }
 
 /// The sum over the partitions that are there: one that is missing is not made up.

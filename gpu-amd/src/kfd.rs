@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gpu_core::{Bytes, Error, ErrorKind, PciAddress};
+use gpu_core::{Absence, Bytes, Error, ErrorKind, PciAddress};
 use gpu_host::file;
 
 use crate::blob::Place;
@@ -13,6 +13,8 @@ use crate::blob::Place;
 const VENDOR: u64 = 0x1002;
 /// `heap_type` of device memory that the processor cannot see, and that it can.
 const DEVICE_HEAPS: [u64; 2] = [1, 2];
+
+const UNREADABLE_BANK: Absence = Absence::Failed { at: "topology/nodes/*/mem_banks", code: None };
 
 /// Type of an I/O link, as in `kfd_crat.h`.
 pub(crate) const LINK_PCIE: u64 = 2;
@@ -35,8 +37,8 @@ pub(crate) struct KfdNode {
     pub(crate) compute_units: Option<u64>,
     pub(crate) dies: Option<u64>,
     pub(crate) gfx_target_version: Option<u64>,
-    /// Device memory; `None` where the node lists no memory bank.
-    pub(crate) memory: Option<Bytes>,
+    /// Device memory, or why it is not known.
+    pub(crate) memory: Result<Bytes, Absence>,
     pub(crate) links: Vec<IoLink>,
 }
 
@@ -90,11 +92,10 @@ pub(crate) fn read(sysfs: &Path) -> Topology {
     };
     for name in names {
         let Ok(number) = name.parse() else { continue };
-        match node(&nodes.join(&name), number) {
+        match node(&nodes.join(&name), number, &mut topology.errors) {
             Ok(Some(node)) => topology.gpus.push(node),
             Ok(None) => {}
-            // EPERM: the device cgroup does not allow this GPU (kfd_topology.c, kfd_devcgroup_check_permission).
-            Err(error) if error.kind() == ErrorKind::NotPermitted => topology.hidden += 1,
+            Err(error) if is_hidden(&error) => topology.hidden += 1,
             Err(error) => topology.errors.push(error),
         }
     }
@@ -102,13 +103,23 @@ pub(crate) fn read(sysfs: &Path) -> Topology {
     topology
 }
 
-/// One node, or `None` when it is a processor.
-fn node(path: &Path, number: u32) -> Result<Option<KfdNode>, Error> {
+/// EPERM: the device cgroup does not allow this GPU (`kfd_topology.c`,
+/// `kfd_devcgroup_check_permission`). What a file's own mode forbids is EACCES.
+fn is_hidden(error: &Error) -> bool {
+    const EPERM: i32 = 1;
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.and_then(std::io::Error::raw_os_error) == Some(EPERM)
+}
+
+/// One node, or `None` when it is a processor. What is missing of one is among the errors.
+fn node(path: &Path, number: u32, errors: &mut Vec<Error>) -> Result<Option<KfdNode>, Error> {
     let file = path.join("properties");
     let text = file::read_text(&file)?;
     let properties = Properties(&text);
-    if properties.get("simd_count").unwrap_or(0) == 0 {
-        return Ok(None);
+    match properties.get("simd_count") {
+        Some(0) => return Ok(None),
+        Some(_) => {}
+        None => return Err(file::malformed(&file, "no simd_count that is a number")),
     }
     if properties.get("vendor_id") != Some(VENDOR) {
         return Err(file::malformed(&file, "a GPU node whose vendor_id is not AMD's"));
@@ -118,7 +129,10 @@ fn node(path: &Path, number: u32) -> Result<Option<KfdNode>, Error> {
     let (location, partition) = split_location(domain, location);
     Ok(Some(KfdNode {
         number,
-        gpu_id: optional_id(&path.join("gpu_id"))?,
+        gpu_id: optional_id(&path.join("gpu_id")).unwrap_or_else(|error| {
+            errors.push(error);
+            None
+        }),
         location,
         partition,
         device_id: properties.get("device_id").and_then(|id| u16::try_from(id).ok()).unwrap_or(0),
@@ -130,8 +144,8 @@ fn node(path: &Path, number: u32) -> Result<Option<KfdNode>, Error> {
         compute_units: compute_units(&properties),
         dies: properties.get("num_xcc").filter(|n| *n != 0),
         gfx_target_version: properties.get("gfx_target_version").filter(|v| *v != 0),
-        memory: memory(path),
-        links: links(path),
+        memory: memory(path, errors),
+        links: links(path, errors),
     }))
 }
 
@@ -164,39 +178,64 @@ fn optional_id(path: &Path) -> Result<Option<u32>, Error> {
     }
 }
 
-/// The device memory of a node: the sum of its banks of that sort.
-fn memory(path: &Path) -> Option<Bytes> {
-    let banks = path.join("mem_banks");
-    let sizes: Vec<u64> = file::list(&banks)
-        .ok()?
-        .iter()
-        .filter_map(|bank| {
-            let text = file::read_text(&banks.join(bank).join("properties")).ok()?;
-            let properties = Properties(&text);
-            DEVICE_HEAPS
-                .contains(&properties.get("heap_type")?)
-                .then(|| properties.get("size_in_bytes"))
-                .flatten()
-        })
-        .collect();
-    if sizes.is_empty() { None } else { sizes.iter().try_fold(0_u64, |a, b| a.checked_add(*b)).map(Bytes) }
+/// The device memory of a node: the sum of its banks of that sort. A bank that cannot be read
+/// leaves no sum.
+fn memory(path: &Path, errors: &mut Vec<Error>) -> Result<Bytes, Absence> {
+    let banks = entries(&path.join("mem_banks"), errors);
+    let mut sum = Err(Absence::NotSupported { why: "the compute driver lists no memory bank" });
+    for bank in banks.ok_or(UNREADABLE_BANK)? {
+        let bank = bank.ok_or(UNREADABLE_BANK)?;
+        let properties = Properties(&bank.text);
+        let (Some(heap), Some(size)) = (properties.get("heap_type"), properties.get("size_in_bytes")) else {
+            errors.push(file::malformed(&bank.path, "no heap_type and size_in_bytes"));
+            return Err(UNREADABLE_BANK);
+        };
+        if DEVICE_HEAPS.contains(&heap) {
+            let so_far = sum.unwrap_or(Bytes::ZERO);
+            sum = Ok(so_far.checked_add(Bytes(size)).ok_or(UNREADABLE_BANK)?);
+        }
+    }
+    sum
 }
 
-fn links(path: &Path) -> Vec<IoLink> {
-    let folder = path.join("io_links");
-    let Ok(names) = file::list(&folder) else { return Vec::new() };
-    names
-        .iter()
-        .filter_map(|name| {
-            let text = file::read_text(&folder.join(name).join("properties")).ok()?;
-            let properties = Properties(&text);
-            Some(IoLink {
-                kind: properties.get("type")?,
-                to: u32::try_from(properties.get("node_to")?).ok()?,
-                weight: u32::try_from(properties.get("weight").unwrap_or(0)).ok()?,
-            })
-        })
-        .collect()
+fn links(path: &Path, errors: &mut Vec<Error>) -> Vec<IoLink> {
+    let mut links = Vec::new();
+    for link in entries(&path.join("io_links"), errors).into_iter().flatten().flatten() {
+        let properties = Properties(&link.text);
+        let number = |name: &str| properties.get(name).and_then(|n| u32::try_from(n).ok());
+        match (properties.get("type"), number("node_to"), number("weight")) {
+            (Some(kind), Some(to), weight) => {
+                links.push(IoLink { kind, to, weight: weight.unwrap_or(0) });
+            }
+            _ => errors.push(file::malformed(&link.path, "no type and node_to")),
+        }
+    }
+    links
+}
+
+/// The properties of one memory bank or link.
+struct Entry {
+    path: PathBuf,
+    text: String,
+}
+
+/// The properties of everything that a folder lists, `None` in the place of what cannot be read;
+/// `None` when the folder itself cannot be. No folder is an empty one.
+fn entries(folder: &Path, errors: &mut Vec<Error>) -> Option<Vec<Option<Entry>>> {
+    let names = match file::list(folder) {
+        Ok(names) => names,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Some(Vec::new()),
+        Err(error) => {
+            errors.push(error);
+            return None;
+        }
+    };
+    let mut read = |name: &String| {
+        let path = folder.join(name).join("properties");
+        let text = file::read_text(&path).map_err(|error| errors.push(error)).ok()?;
+        Some(Entry { path, text })
+    };
+    Some(names.iter().map(&mut read).collect())
 }
 
 /// The kernel's `name value` lines.

@@ -34,10 +34,7 @@ fn partition(
     let mut partition = Partition::new(id, incarnation(node, profile, boot));
     partition.profile.clone_from(profile);
     partition.placement = placement;
-    partition.memory_total = match node.memory {
-        Some(memory) => memory.into(),
-        None => Known::unsupported("the compute driver lists no memory bank"),
-    };
+    partition.memory_total = node.memory.into();
     partition.compute_units = match node.compute_units {
         Some(units) => Count(units).into(),
         None => Known::unsupported("the compute driver does not tell simd_per_cu"),
@@ -146,7 +143,7 @@ fn mode(
 fn mode_text(board: &Board, file: &'static str) -> Known<String> {
     match board.text(file) {
         Ok(Some(text)) => text.into(),
-        Ok(None) => Known::unsupported("the driver has no file for the compute mode"),
+        Ok(None) => Known::unsupported("the driver tells no compute mode"),
         Err(error) => Known::absent(error.absence(file)),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gpu_core::{
-    Absence, BootTime, Bytes, Count, Hertz, Measured, Metric, MetricSet, Microjoules, Microwatts,
+    Absence, BootTime, Bytes, Count, Error, Hertz, Measured, Metric, MetricSet, Microjoules, Microwatts,
     Millicelsius, Permille, Reading, Rpm, Source,
 };
 use gpu_host::file::{self, Attribute};
@@ -61,7 +61,7 @@ pub(crate) struct Sensors {
 
 impl Sensors {
     /// The files of the GPU whose PCI function is at `path`.
-    pub(crate) fn of(path: &Path, device_id: u16) -> Self {
+    pub(crate) fn of(path: &Path, device_id: u16, errors: &mut Vec<Error>) -> Self {
         let at = |name: &'static str| Some(Attribute::new(path.join(name), name)).filter(Attribute::exists);
         let mut sensors = Self {
             path: Some(path.to_path_buf()),
@@ -83,15 +83,15 @@ impl Sensors {
             errors: error_counts(path),
             ..Self::default()
         };
-        if let Some(chip) = hwmon::of(path).into_iter().find(|chip| chip.name == "amdgpu") {
-            sensors.add_hwmon(&chip);
+        if let Some(chip) = hwmon::of(path, errors).into_iter().find(|chip| chip.name == "amdgpu") {
+            sensors.add_hwmon(&chip, errors);
         }
         sensors
     }
 
-    fn add_hwmon(&mut self, chip: &hwmon::Hwmon) {
-        let labelled = |kind: &str, label: &str, files: [&'static str; 8]| {
-            let number = chip.labelled(kind, label)?;
+    fn add_hwmon(&mut self, chip: &hwmon::Hwmon, errors: &mut Vec<Error>) {
+        let mut labelled = |kind: &str, label: &str, files: [&'static str; 8]| {
+            let number = chip.labelled(kind, label, errors)?;
             files.get(number.checked_sub(1)? as usize).and_then(|name| chip.existing(name))
         };
         // Older parts report an average, MI300 and newer the present value; APUs have both.

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::error::Error as StdError;
 
-use crate::fingerprint::Incarnation;
+use crate::fingerprint::{Fingerprint, Incarnation};
 use crate::id::{DeviceId, PartitionId, UnitId};
 use crate::partition::Partition;
 use crate::partitioner::{BoardState, Done, Inner, Made, Partitioner};
@@ -140,7 +140,8 @@ pub fn apply(
     let refused = |refusal| Box::new(ApplyError { step: Step::Check, refusal, left: Left::Untouched });
     let state = partitioner.board(device).map_err(refused)?;
     let doomed = check(&state, plan).map_err(refused)?;
-    let mut work = Work { partitioner, device, state, made: Vec::new(), destroyed: Vec::new() };
+    let start = state.fingerprint();
+    let mut work = Work { partitioner, device, start, state, made: Vec::new(), destroyed: Vec::new() };
     match work.carry_out(plan, &doomed, inner) {
         Ok(()) => {
             let destroyed = work.destroyed.iter().map(|part| (part.id, part.incarnation)).collect();
@@ -186,6 +187,7 @@ fn partition_of<'a>(state: &'a BoardState, live: &Live) -> Result<&'a Partition,
 struct Work<'a> {
     partitioner: &'a dyn Partitioner,
     device: DeviceId,
+    start: Fingerprint,
     state: BoardState,
     made: Vec<Made>,
     destroyed: Vec<Partition>,
@@ -220,10 +222,15 @@ impl Work<'_> {
     /// left as it is: undoing could undo theirs.
     fn undo(&mut self, refusal: &Refusal) -> Left {
         let interfered = matches!(refusal, Refusal::Interfered { .. } | Refusal::Stale { .. });
-        if self.made.is_empty() && self.destroyed.is_empty() && !interfered {
-            return Left::Untouched;
-        }
-        let undone = if interfered { Err(refusal.clone()) } else { self.take_back() };
+        let undone = match self.made.is_empty() && self.destroyed.is_empty() {
+            _ if interfered => Err(refusal.clone()),
+            // The first step failed. That it left nothing is not believed but looked at.
+            true => match self.partitioner.board(self.device) {
+                Ok(state) if state.fingerprint() == self.start => return Left::Untouched,
+                _ => Err(refusal.clone()),
+            },
+            false => self.take_back(),
+        };
         match undone {
             Ok(()) => Left::Undone(Box::new(self.state.clone())),
             Err(because) => {

@@ -7,8 +7,9 @@
 //! | node | the machine | `gpu_accounting::Node`, over a [`Host`] |
 //! | device | one physical GPU | [`Device`], [`DeviceId`] |
 //! | partition | hardware-isolated part of a device | [`Partition`], [`PartitionId`] |
-//! | share | replica k of n, without isolation of its own | [`ShareId`] |
+//! | share | replica k of n, without isolation of its own | [`Share`], [`ShareId`] |
 //! | unit | device, partition or share | [`UnitId`] |
+//! | plan | how a board gets from one layout to another | [`plan`], [`Partitioner`] |
 //! | incarnation | one life of a unit | [`Incarnation`] |
 //! | reading | what one unit showed at one time | [`Reading`], in a [`Sample`] |
 //!
@@ -38,6 +39,7 @@ mod device;
 mod driver;
 mod drm_client;
 mod error;
+mod exclusion;
 mod fingerprint;
 mod host;
 mod id;
@@ -61,6 +63,7 @@ mod query;
 mod reading;
 mod refusal;
 mod sample;
+mod sharing;
 mod sweep;
 mod tag;
 mod text;
@@ -77,6 +80,7 @@ pub use device::{Device, MemoryKind};
 pub use driver::Driver;
 pub use drm_client::{DrmClient, DrmEngine, DrmRegion};
 pub use error::{Error, ErrorKind};
+pub use exclusion::Exclusion;
 pub use fingerprint::{Digest, Fingerprint, Incarnation};
 pub use host::Host;
 pub use id::{DeviceId, PartitionId, PartitionKind, ShareId, Stability, UnitId};
@@ -99,6 +103,7 @@ pub use query::{Query, Units};
 pub use reading::{Behaviour, Metric, MetricSet, Reading, Value};
 pub use refusal::Refusal;
 pub use sample::{Sample, UnitReading};
+pub use sharing::{Entitlement, Share, Sharing, SharingError, SharingKind};
 pub use sweep::{Sweep, SweepRequest, Sweeper, SweptProcess};
 pub use tag::Tag;
 pub use throttle::ThrottleReasons;

@@ -107,12 +107,6 @@ macro_rules! metrics {
                 }
             }
 
-            /// True when some metric is absent for a reason that `is_it`.
-            #[inline]
-            pub fn any_absent(&self, is_it: impl Fn(&Absence) -> bool) -> bool {
-                $(self.$field.as_ref().is_err_and(&is_it))||*
-            }
-
             /// Puts the same absence in the place of one metric.
             #[inline]
             pub fn set_absent(&mut self, metric: Metric, absence: Absence) {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use gpu_core::{Error, ErrorKind};
+
 use crate::file::{self, Attribute};
 
 /// One sensor chip of a device: `hwmon/hwmonN`.
@@ -28,26 +30,51 @@ impl Hwmon {
     }
 
     /// The sensor whose `<kind>N_label` says `label`, as `N`: up to 15, more than any GPU has.
+    /// Labels that cannot be read are added to `errors`, each once.
     #[must_use]
-    pub fn labelled(&self, kind: &str, label: &str) -> Option<u32> {
+    pub fn labelled(&self, kind: &str, label: &str, errors: &mut Vec<Error>) -> Option<u32> {
         (1..16).find(|n| {
             let path = self.path.join(format!("{kind}{n}_label"));
-            file::read_text(&path).is_ok_and(|text| text == label)
+            let text = match file::read_optional(&path) {
+                Ok(Some(text)) if text.is_empty() => Err(file::malformed(&path, "empty")),
+                read => read,
+            };
+            match text {
+                Ok(text) => text.as_deref() == Some(label),
+                Err(error) => {
+                    if !errors.contains(&error) {
+                        errors.push(error);
+                    }
+                    false
+                }
+            }
         })
     }
 }
 
-/// The sensor chips of the device at `path`, by number. Without any, an empty list.
+/// The sensor chips of the device at `path`, by number: none for a device without any. A chip
+/// whose name cannot be read has none, and is among `errors`.
 #[must_use]
-pub fn of(path: &Path) -> Vec<Hwmon> {
+pub fn of(path: &Path, errors: &mut Vec<Error>) -> Vec<Hwmon> {
     let folder = path.join("hwmon");
-    let Ok(names) = file::list(&folder) else { return Vec::new() };
+    let names = match file::list(&folder) {
+        Ok(names) => names,
+        Err(error) => {
+            errors.extend(Some(error).filter(|error| error.kind() != ErrorKind::NotFound));
+            return Vec::new();
+        }
+    };
     let mut chips: Vec<(u32, Hwmon)> = names
         .into_iter()
         .filter_map(|entry| {
             let number = entry.strip_prefix("hwmon")?.parse().ok()?;
             let path = folder.join(&entry);
-            let name = file::read_text(&path.join("name")).unwrap_or_default();
+            let file = path.join("name");
+            let name = match file::read_text(&file) {
+                Ok(name) if name.is_empty() => Err(file::malformed(&file, "empty")),
+                read => read,
+            };
+            let name = name.map_err(|error| errors.push(error)).unwrap_or_default();
             Some((number, Hwmon { name, path }))
         })
         .collect();

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use gpu_core::{Error, ErrorKind, NumaNode, PciAddress, PciId, PcieAncestor};
+use gpu_core::{Absence, Error, ErrorKind, Known, NumaNode, PciAddress, PciId, PcieAncestor};
 
-use crate::file;
+use crate::file::{self, Attribute};
 
 /// PCI base class of display controllers.
 const DISPLAY: u64 = 0x03;
@@ -25,8 +25,9 @@ pub struct PciFunction {
     pub path: PathBuf,
     /// The kernel driver bound to it, if one is.
     pub driver: Option<String>,
-    /// The NUMA node that it hangs on; `None` where the kernel says −1.
-    pub numa: Option<NumaNode>,
+    /// The NUMA node that it hangs on, or why it is not known: the kernel says −1, or the file
+    /// cannot be read.
+    pub numa: Known<NumaNode>,
     /// The addresses from the host bridge down to the function, its own last, as the kernel's
     /// tree nests them; the host bridge's bus first (`pci0000:00`).
     pub chain: Vec<String>,
@@ -58,7 +59,7 @@ impl PciFunction {
         }
         let common = self.chain.iter().zip(&other.chain).take_while(|(a, b)| a == b).count();
         match common {
-            0 if self.numa.is_some() && self.numa == other.numa => PcieAncestor::NumaNode,
+            0 if self.numa.value().is_some() && self.numa == other.numa => PcieAncestor::NumaNode,
             0 => PcieAncestor::System,
             // Only the host bridge's bus, or its root port's: they meet in the root complex.
             1 => PcieAncestor::HostBridge,
@@ -95,7 +96,17 @@ pub fn gpu_functions(sysfs: &Path) -> Result<(Vec<PciFunction>, Vec<Error>), Err
             Err(error) => errors.push(error),
         }
     }
-    functions.sort_by_key(|function| function.address);
+    // Of two that claim one address, the one that the kernel would name so is believed.
+    let is_odd = |of: &PciFunction| !of.path.ends_with(of.address.to_string());
+    functions.sort_by_key(|function| (function.address, is_odd(function)));
+    functions.dedup_by(|later, first| {
+        let same = later.address == first.address;
+        if same {
+            let detail = format!("claims to be at {}, as {} does", first.address, first.path.display());
+            errors.push(Error::new(ErrorKind::Inconsistent, later.path.display().to_string(), detail));
+        }
+        same
+    });
     Ok((functions, errors))
 }
 
@@ -131,9 +142,17 @@ pub fn function_at(path: &Path, address: PciAddress) -> Result<PciFunction, Erro
 /// The NUMA node in a device's directory; the kernel writes −1 where there is only one or the
 /// firmware does not tell.
 #[must_use]
-pub fn numa_of(path: &Path) -> Option<NumaNode> {
-    let text = file::read_text(&path.join("numa_node")).ok()?;
-    text.parse().ok().map(NumaNode)
+pub fn numa_of(path: &Path) -> Known<NumaNode> {
+    const UNTOLD: &str = "the kernel does not tell (numa_node is -1)";
+    match Attribute::new(path.join("numa_node"), "numa_node").read_i64() {
+        Ok(-1) => Known::unsupported(UNTOLD),
+        Ok(node) => match u32::try_from(node) {
+            Ok(node) => NumaNode(node).into(),
+            Err(_) => Known::absent(Absence::Failed { at: "numa_node", code: None }),
+        },
+        Err(Absence::NotSupported { .. }) => Known::unsupported("the kernel has no numa_node for it"),
+        Err(absence) => Known::absent(absence),
+    }
 }
 
 /// The steps of the resolved path from `pciDDDD:BB` on.

@@ -17,6 +17,9 @@ use crate::{fdinfo, file};
 /// Most descriptors of one process that are looked at.
 const MOST_DESCRIPTORS: usize = 1 << 16;
 
+/// No such process.
+const ESRCH: i32 = 3;
+
 /// Largest accounting of a descriptor that is read: ten times what any driver writes.
 const LARGEST_FDINFO: u64 = 1 << 16;
 
@@ -66,9 +69,10 @@ impl ProcSweeper {
                 Some(stat) => Ok(Some(stat)),
                 None => Err(file::malformed(&path, "not the kernel's form")),
             },
+            // What reading a process that ends meanwhile answers.
+            Err(error) if error.raw_os_error() == Some(ESRCH) => Ok(None),
             Err(error) => match file::at_path(&path, error) {
-                // ESRCH is what reading a process that ends answers.
-                error if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Io) => Ok(None),
+                error if error.kind() == ErrorKind::NotFound => Ok(None),
                 error => Err(error),
             },
         }

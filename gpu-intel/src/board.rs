@@ -97,8 +97,9 @@ impl Board {
 /// # Errors
 /// When PCI or DRM cannot be listed, though they are there.
 pub(crate) fn look(sysfs: &Path) -> Result<Boards, Error> {
-    let (functions, errors) = pci::gpu_functions(sysfs)?;
-    let drm = drm::nodes(sysfs)?;
+    let (functions, mut errors) = pci::gpu_functions(sysfs)?;
+    let (drm, unreadable) = drm::nodes(sysfs)?;
+    errors.extend(unreadable);
     let listed: Vec<PciAddress> = functions.iter().map(|function| function.address).collect();
     let mut boards: Vec<Board> = functions
         .into_iter()
@@ -106,18 +107,18 @@ pub(crate) fn look(sysfs: &Path) -> Result<Boards, Error> {
         .filter(|function| matches!(function.driver.as_deref(), Some("i915" | "xe")))
         // A virtual function is a part of its GPU; in a guest, which sees no parent, a device.
         .filter(|function| !function.physical.is_some_and(|parent| listed.contains(&parent)))
-        .map(|function| board(function, &drm))
+        .map(|function| board(function, &drm, &mut errors))
         .collect();
     boards.sort_by_key(|board| board.function.address);
     Ok(Boards { boards, errors })
 }
 
-fn board(function: PciFunction, drm: &[DrmNode]) -> Board {
+fn board(function: PciFunction, drm: &[DrmNode], errors: &mut Vec<Error>) -> Board {
     let path = function.path.clone();
     let is_xe = function.driver.as_deref() == Some("xe");
     let drm_of = nodes_of(&path, drm);
     let card = drm_of.iter().find(|node| node.role == NodeRole::Card).map(|node| node.path.clone());
-    let chips = hwmon::of(&path);
+    let chips = hwmon::of(&path, errors);
     let count = model::model(function.id.device).map_or(1, |model| model.tiles);
     let (tiles, total) = match &card {
         _ if is_xe => (xe::tiles(&path), None),

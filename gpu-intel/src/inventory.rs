@@ -46,10 +46,7 @@ fn device(board: &Board, boot: BootId, problems: &mut Vec<Problem>) -> Device {
     let mut device = Device::new(board.id, model::name(function.id.device));
     device.pci = function.address.into();
     device.pci_id = function.id.into();
-    device.numa = match function.numa {
-        Some(node) => node.into(),
-        None => Known::unsupported("the kernel does not tell (numa_node is -1)"),
-    };
+    device.numa = function.numa;
     device.vendor_name = Known::unsupported(LEVEL_ZERO);
     device.serial = Known::unsupported(LEVEL_ZERO);
     device.board_part = Known::unsupported(LEVEL_ZERO);

@@ -58,10 +58,7 @@ fn virtual_function(board: &Board, function: &VirtualFunction, boot: BootId) -> 
         Some(address) => address.into(),
         None => Known::unsupported("the GPU has no link to this virtual function"),
     };
-    partition.numa = match board.function.numa {
-        Some(node) => node.into(),
-        None => Known::unsupported("the kernel does not tell (numa_node is -1)"),
-    };
+    partition.numa = board.function.numa;
     partition.time_slice = time_slice;
     partition.nodes = function.drm.iter().map(DrmNode::device_node).collect();
     partition
@@ -111,7 +108,9 @@ fn sriov(board: &Board, problems: &mut Vec<Problem>) -> Option<Mode> {
     Some(mode)
 }
 
-/// Every divisor of the number of slices is a mode (kernel: `xe_gt_ccs_mode.c`).
+/// How many compute engines share the slices: every divisor of their number (kernel:
+/// `xe_gt_ccs_mode.c`, `ccs_mode_store`). i915 has the file only in Intel's backport, whose
+/// `intel_gt_ccs_mode.c` also takes 0, and starts with it: it then decides by what programs ask.
 fn ccs(board: &Board) -> Option<Mode> {
     let gt = &board.tiles.first()?.gt;
     let current = match gt.ccs_mode.as_ref()?.read_u64() {
@@ -119,10 +118,20 @@ fn ccs(board: &Board) -> Option<Mode> {
         Err(absence) => Known::absent(absence),
     };
     let mut mode = Mode::new(Mode::CCS, current);
-    if let Some(Ok(slices)) = gt.slices.as_ref().map(file::Attribute::read_u64) {
-        let divides = |n: &u64| slices % n == 0;
-        mode.available =
-            (1..=slices.min(64)).filter(divides).map(|n| n.to_string()).collect::<Vec<_>>().into();
-    }
+    mode.available = match gt.slices.as_ref().map(file::Attribute::read_u64) {
+        Some(Ok(slices)) => {
+            let may_decide = board.function.driver.as_deref() == Some("i915");
+            let divisors = (1..=slices.min(64)).filter(|n| slices % n == 0);
+            may_decide
+                .then_some(0)
+                .into_iter()
+                .chain(divisors)
+                .map(|n| n.to_string())
+                .collect::<Vec<_>>()
+                .into()
+        }
+        Some(Err(absence)) => Known::absent(absence),
+        None => Known::unsupported("the driver does not tell the number of slices"),
+    };
     Some(mode)
 }

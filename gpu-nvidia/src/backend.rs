@@ -13,7 +13,7 @@ use crate::cut::GpuInstance;
 use crate::discover::Options;
 use crate::ffi::Library;
 use crate::process::{self, Lists, Look};
-use crate::reading::{self, Reader};
+use crate::reading::{self, Reader, Trust};
 use crate::{capability, inventory, partition};
 
 /// Reads NVIDIA's GPUs through NVML.
@@ -143,10 +143,9 @@ impl NvidiaBackend {
             if let Some(absence) = beyond {
                 fill(slot, query.metrics, absence);
             } else {
-                let reader = Reader { library: &self.library, board, wanted: query.metrics, now };
-                reader.device(slot);
-                is_good = !reading::is_suspect(slot);
-                if !is_good && reading::is_lost(slot) {
+                let trust = Reader::new(&self.library, board, query.metrics, now).device(slot);
+                is_good = trust == Trust::Good;
+                if trust == Trust::Lost {
                     beyond = Some(Absence::Lost);
                     fill(slot, query.metrics, Absence::Lost);
                     sample.problems.push(gone(board));
@@ -156,8 +155,7 @@ impl NvidiaBackend {
         for instance in &board.cut.instances {
             if wants(board.gpu_instance(instance).into()) {
                 let slot = sample.push(board.gpu_instance(instance), Reading::default());
-                self.instance(instance, beyond, query, now, slot);
-                is_good &= !reading::is_suspect(slot);
+                is_good &= self.instance(instance, beyond, query, now, slot) == Trust::Good;
             }
             for device in &instance.devices {
                 let unit = board.compute_instance(instance, device);
@@ -183,14 +181,15 @@ impl NvidiaBackend {
         query: &Query<'_>,
         now: BootTime,
         slot: &mut Reading,
-    ) {
+    ) -> Trust {
         fill(slot, query.metrics, beyond.unwrap_or(partition::WHOLE_GPU_ONLY));
-        if beyond.is_some() {
-            return;
-        }
         match instance.devices.first() {
+            _ if beyond.is_some() => Trust::Good,
             Some(device) => reading::memory(&self.library, device.handle, query.metrics, now, slot),
-            None => memory_absent(slot, query.metrics, partition::EMPTY),
+            None => {
+                memory_absent(slot, query.metrics, partition::EMPTY);
+                Trust::Good
+            }
         }
     }
 }

@@ -50,11 +50,9 @@ pub(crate) fn device(library: &Library, board: &Board, boot: BootId) -> Device {
     let no_pci = Absence::NotSupported { why: "NVML does not tell where it sits" };
     device.pci = board.address.ok_or(no_pci).into();
     device.pci_id = board.pci_id.ok_or(no_pci).into();
-    device.numa = match board.function.as_ref().map(|function| function.numa) {
-        Some(Some(node)) => node.into(),
-        Some(None) => Known::unsupported("the kernel does not tell (numa_node is -1)"),
-        None => Known::unsupported("its PCI function is not in sysfs"),
-    };
+    let function = board.function.as_ref();
+    device.numa =
+        function.map_or(Known::unsupported("its PCI function is not in sysfs"), |function| function.numa);
     device.vendor_name = board.uuid.clone().into();
     device.serial = known(library.serial(handle), "nvmlDeviceGetSerial");
     device.board_part = known(library.board_part(handle), "nvmlDeviceGetBoardPartNumber");

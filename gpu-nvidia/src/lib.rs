@@ -9,6 +9,10 @@
 //! # Ok::<(), gpu_core::Error>(())
 //! ```
 //!
+//! Where NVML cannot be used and the kernel module is loaded (an agent's container), GPUs and live
+//! MIG instances are listed by what the module shows in `/proc`, under the same ids; everything
+//! that only NVML tells is absent with that reason.
+//!
 //! Dropping the backend shuts NVML down and unloads the library. A GPU that sleeps
 //! (`power/runtime_status`) is not touched by a sample and reads `Asleep`.
 

@@ -1,5 +1,7 @@
 //! Readings of one GPU.
 
+use std::cell::Cell;
+
 use gpu_core::{
     Absence, BootTime, Bytes, Count, Hertz, Measured, Metric, MetricSet, Microjoules, Microwatts,
     Millicelsius, Nanoseconds, Permille, Reading, Source, ThrottleReasons,
@@ -22,24 +24,31 @@ pub(crate) struct Reader<'a> {
     pub(crate) board: &'a Board,
     pub(crate) wanted: MetricSet,
     pub(crate) now: BootTime,
+    /// The worst that a call said of the handle so far.
+    trust: Cell<Trust>,
 }
 
-/// True when NVML answered that the GPU is lost.
-pub(crate) fn is_lost(reading: &Reading) -> bool {
-    reading.any_absent(|absence| matches!(absence, Absence::Lost))
+/// What the answers to calls said of the handle that they were about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Trust {
+    /// Nothing against it.
+    Good,
+    /// It may name nothing any more.
+    Suspect,
+    /// The GPU is lost.
+    Lost,
 }
 
-/// True when a call answered as it does for a handle that names nothing any more, a lost GPU's
-/// among them.
-pub(crate) fn is_suspect(reading: &Reading) -> bool {
-    let of_handle = [Code::UNINITIALIZED, Code::INVALID_ARGUMENT, Code::NOT_FOUND];
-    reading.any_absent(|absence| match absence {
-        Absence::Lost => true,
-        Absence::Failed { code: Some(code), .. } => {
-            of_handle.iter().any(|of| i64::from(of.0) == i64::from(*code))
+impl Code {
+    /// What the code says of the handle that was asked about.
+    #[cold]
+    pub(crate) const fn trust(self) -> Trust {
+        match self {
+            Self::GPU_IS_LOST => Trust::Lost,
+            Self::UNINITIALIZED | Self::INVALID_ARGUMENT | Self::NOT_FOUND => Trust::Suspect,
+            _ => Trust::Good,
         }
-        _ => false,
-    })
+    }
 }
 
 /// Memory of a GPU, or of the GPU instance of a MIG device.
@@ -49,12 +58,14 @@ pub(crate) fn memory(
     wanted: MetricSet,
     now: BootTime,
     reading: &mut Reading,
-) {
+) -> Trust {
     use Metric::{MemoryFree, MemoryReserved, MemoryTotal, MemoryUsed};
     if ![MemoryTotal, MemoryUsed, MemoryFree, MemoryReserved].iter().any(|metric| wanted.has(*metric)) {
-        return;
+        return Trust::Good;
     }
-    let memory = library.memory(handle).map_err(|code| code.absence("nvmlDeviceGetMemoryInfo"));
+    let told = library.memory(handle);
+    let trust = told.as_ref().map_or_else(|code| code.trust(), |_| Trust::Good);
+    let memory = told.map_err(|code| code.absence("nvmlDeviceGetMemoryInfo"));
     let bytes = |n: u64| Measured::new(Bytes(n), now, Source::Nvml);
     if wanted.has(MemoryTotal) {
         reading.memory_total = memory.map(|memory| bytes(memory.total));
@@ -73,12 +84,24 @@ pub(crate) fn memory(
             memory => memory.map(|memory| bytes(memory.reserved)),
         };
     }
+    trust
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) const fn new(
+        library: &'a Library,
+        board: &'a Board,
+        wanted: MetricSet,
+        now: BootTime,
+    ) -> Self {
+        Self { library, board, wanted, now, trust: Cell::new(Trust::Good) }
+    }
 }
 
 impl Reader<'_> {
-    /// Everything that is wanted.
-    pub(crate) fn device(&self, reading: &mut Reading) {
-        memory(self.library, self.board.handle, self.wanted, self.now, reading);
+    /// Everything that is wanted, and what became of the handle.
+    pub(crate) fn device(&self, reading: &mut Reading) -> Trust {
+        self.trust.set(memory(self.library, self.board.handle, self.wanted, self.now, reading));
         self.activity(reading);
         self.power(reading);
         self.heat(reading);
@@ -87,6 +110,14 @@ impl Reader<'_> {
         self.errors(reading);
         self.link(reading);
         self.never(reading);
+        self.trust.get()
+    }
+
+    /// The absence that a code stands for, and what it says of the handle.
+    #[cold]
+    fn refused(&self, code: Code, at: &'static str) -> Absence {
+        self.trust.set(self.trust.get().max(code.trust()));
+        code.absence(at)
     }
 
     /// The answer of one call for one metric.
@@ -101,7 +132,7 @@ impl Reader<'_> {
         if self.wanted.has(metric) {
             *slot = match call(self.board.handle) {
                 Ok(answer) => Ok(Measured::new(convert(answer), self.now, Source::Nvml)),
-                Err(code) => Err(code.absence(at)),
+                Err(code) => Err(self.refused(code, at)),
             };
         }
     }
@@ -110,7 +141,7 @@ impl Reader<'_> {
         let (busy, memory) = (self.wanted.has(Metric::Busy), self.wanted.has(Metric::MemoryBusy));
         if busy || memory {
             let both = self.library.utilization(self.board.handle);
-            let both = both.map_err(|code| code.absence("nvmlDeviceGetUtilizationRates"));
+            let both = both.map_err(|code| self.refused(code, "nvmlDeviceGetUtilizationRates"));
             if busy {
                 reading.busy = both.and_then(|(gpu, _)| self.percent(gpu));
             }
@@ -136,7 +167,7 @@ impl Reader<'_> {
     }
 
     fn over_period(&self, told: Result<(u32, u32), Code>, at: &'static str) -> Slot<Permille> {
-        let (percent, micros) = told.map_err(|code| code.absence(at))?;
+        let (percent, micros) = told.map_err(|code| self.refused(code, at))?;
         let value = self.percent(percent)?.value;
         Ok(Measured::over(value, self.now, Nanoseconds::from_micros(micros.into()), Source::Nvml))
     }
@@ -165,7 +196,8 @@ impl Reader<'_> {
         let (min, max) = (self.wanted.has(Metric::PowerLimitMin), self.wanted.has(Metric::PowerLimitMax));
         if min || max {
             let both = self.library.power_limits(self.board.handle);
-            let both = both.map_err(|code| code.absence("nvmlDeviceGetPowerManagementLimitConstraints"));
+            let both =
+                both.map_err(|code| self.refused(code, "nvmlDeviceGetPowerManagementLimitConstraints"));
             let limit = |n: u32| Measured::new(Microwatts::from_milliwatts(n.into()), self.now, Source::Nvml);
             if min {
                 reading.power_limit_min = both.map(|(min, _)| limit(min));
@@ -249,7 +281,7 @@ impl Reader<'_> {
             return;
         }
         let rows = self.library.remapped_rows(self.board.handle);
-        let rows = rows.map_err(|code| code.absence("nvmlDeviceGetRemappedRows"));
+        let rows = rows.map_err(|code| self.refused(code, "nvmlDeviceGetRemappedRows"));
         for (position, (metric, slot)) in slots.into_iter().enumerate() {
             if self.wanted.has(metric) {
                 *slot = rows.map(|rows| Measured::new(count(rows[position]), self.now, Source::Nvml));

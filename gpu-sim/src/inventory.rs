@@ -10,7 +10,8 @@ use gpu_core::{
 
 use crate::capability::Capability;
 use crate::gpu::{
-    AmdSpec, ComputeInstanceSpec, Gpu, GpuInstanceSpec, IntelSpec, MigProfile, MigSpec, NvidiaSpec, Silicon,
+    AmdSpec, ComputeInstanceSpec, Gpu, GpuInstanceSpec, IntelDriver, IntelSpec, MigProfile, MigSpec,
+    NvidiaSpec, Silicon,
 };
 use crate::machine::{DrmNumbers, LinkKindSpec, Machine};
 use crate::scene::Scene;
@@ -313,7 +314,12 @@ fn compute_partitions(machine: &Machine, device: DeviceId, gpu: &Gpu, amd: &AmdS
 fn intel_modes(intel: &IntelSpec) -> Vec<Mode> {
     let mut modes = Vec::new();
     if let Some(ccs) = intel.ccs_mode {
-        modes.push(Mode::new(Mode::CCS, ccs.to_string().into()));
+        let mut mode = Mode::new(Mode::CCS, ccs.to_string().into());
+        let decides = (intel.driver == IntelDriver::I915Prelim).then_some(0);
+        let divisors = (1..=intel.ccs_slices).filter(|n| intel.ccs_slices % n == 0);
+        let choices: Vec<String> = decides.into_iter().chain(divisors).map(|n| n.to_string()).collect();
+        mode.available = choices.into();
+        modes.push(mode);
     }
     if intel.total_vfs > 0 {
         let mut mode = Mode::new(Mode::SRIOV, intel.vfs.len().to_string().into());

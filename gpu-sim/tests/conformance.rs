@@ -97,17 +97,34 @@ fn energy_is_the_integral_of_power() {
 /// up to eighths, times the board's size in whole GiB.
 #[test]
 fn profile_names_follow_from_memory() {
-    for (board, total_mib) in [("a100-40", 40_960_u64), ("h100-80", 81_559)] {
-        let profiles = gpu_sim::mig_tables::profiles(board);
-        assert_eq!(profiles.len(), 7);
-        for profile in profiles {
-            let mib = profile.memory.get() >> 20;
-            let eighths = (mib * 8).div_ceil(total_mib);
-            let gib = (eighths * total_mib.div_ceil(1024) + 4) / 8;
-            let expected = format!("{}g.{gib}gb", profile.slices);
-            assert_eq!(profile.name.split('+').next(), Some(expected.as_str()), "{board}");
+    let mut boards = std::collections::BTreeSet::new();
+    for preset in Machine::presets() {
+        for gpu in Machine::preset(preset).unwrap().gpus {
+            let gpu_sim::Silicon::Nvidia(gpu_sim::NvidiaSpec { mig: Some(mig), .. }) = &gpu.silicon else {
+                continue;
+            };
+            let total_mib = gpu.memory.total.get() >> 20;
+            assert!(mig.profiles.len() >= 7, "{}", gpu.name);
+            for profile in &mig.profiles {
+                let mib = profile.memory.get() >> 20;
+                let eighths = (mib * 8).div_ceil(total_mib);
+                let gib = (eighths * total_mib.div_ceil(1024) + 4) / 8;
+                let expected = format!("{}g.{gib}gb", profile.slices);
+                assert_eq!(profile.name.split(['+', '-']).next(), Some(expected.as_str()), "{}", gpu.name);
+                assert!(profile.multiprocessors > 0 && profile.multiprocessors <= gpu.compute_units);
+            }
+            boards.insert(gpu.name);
         }
     }
+    let boards: Vec<&str> = boards.iter().map(String::as_str).collect();
+    let expected = [
+        "NVIDIA A100-SXM4-40GB",
+        "NVIDIA B200",
+        "NVIDIA GH200 480GB",
+        "NVIDIA H100 80GB HBM3",
+        "NVIDIA RTX PRO 6000 Blackwell Server Edition",
+    ];
+    assert_eq!(boards, expected);
 }
 
 /// The energy counter of a GPU whose driver was loaded anew starts at 0, and the others go on.

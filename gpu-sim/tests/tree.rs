@@ -154,17 +154,26 @@ fn nvidias_files_have_the_drivers_form() {
 #[test]
 fn capability_files_are_those_of_live_instances() {
     let (folder, world, mut tree) = preset("mixed");
-    let file = "proc/driver/nvidia/capabilities/gpu0/mig/gi13/access";
-    assert_eq!(folder.read(file), "DeviceFileMinor: 120\nDeviceFileMode: 256\nDeviceFileModify: 1\n");
-    assert!(folder.0.join("proc/driver/nvidia/capabilities/gpu0/mig/gi13/ci0/access").exists());
+    let mig = |machine: &Machine| match &machine.gpus[0].silicon {
+        gpu_sim::Silicon::Nvidia(nvidia) => nvidia.mig.clone().unwrap(),
+        _ => panic!("the first GPU is NVIDIA's"),
+    };
+    let ids: Vec<u32> = mig(&world.machine()).instances.iter().map(|instance| instance.id).collect();
+    let capabilities = folder.0.join("proc/driver/nvidia/capabilities/gpu0/mig");
+    for id in &ids {
+        let minor = 3 + id * 9;
+        let expected = format!("DeviceFileMinor: {minor}\nDeviceFileMode: 256\nDeviceFileModify: 1\n");
+        assert_eq!(folder.read(capabilities.join(format!("gi{id}/access"))), expected);
+        assert!(capabilities.join(format!("gi{id}/ci0/access")).exists());
+    }
     world.change(|machine| {
         if let gpu_sim::Silicon::Nvidia(nvidia) = &mut machine.gpus[0].silicon {
-            nvidia.mig.as_mut().unwrap().instances.retain(|instance| instance.id != 13);
+            nvidia.mig.as_mut().unwrap().instances.remove(0);
         }
     });
     tree.refresh().unwrap();
-    assert!(!folder.0.join("proc/driver/nvidia/capabilities/gpu0/mig/gi13").exists());
-    assert!(folder.0.join("proc/driver/nvidia/capabilities/gpu0/mig/gi1").exists());
+    assert!(!capabilities.join(format!("gi{}", ids[0])).exists());
+    assert!(capabilities.join(format!("gi{}", ids[1])).exists());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::device::Device;
 use crate::id::DeviceId;
 use crate::inventory::Inventory;
 use crate::known::Known;
+use crate::partition::Partition;
 use crate::query::Query;
 use crate::reading::{Metric, Value};
 use crate::sample::Sample;
@@ -47,6 +48,7 @@ impl Shown {
     fn facts(&self, id: DeviceId) -> Vec<(String, Option<Absence>)> {
         let Some(device) = self.inventory.device(id) else { return Vec::new() };
         let mut facts = known_facts(device);
+        facts.extend(device.all_partitions().flat_map(partition_facts));
         for unit in self.sample.units.iter().filter(|unit| unit.unit.device() == id) {
             let readings = unit.reading.iter();
             facts.extend(readings.map(|(metric, value)| (format!("{metric} of {}", unit.unit), value.err())));
@@ -70,10 +72,23 @@ impl Shown {
     }
 }
 
+fn fact<T>(name: impl Into<String>, fact: &Known<T>) -> (String, Option<Absence>) {
+    (name.into(), fact.absence())
+}
+
+fn partition_facts(partition: &Partition) -> [(String, Option<Absence>); 6] {
+    let name = |what: &str| format!("{what} of {}", partition.id);
+    [
+        fact(name("profile"), &partition.profile),
+        fact(name("placement"), &partition.placement),
+        fact(name("memory"), &partition.memory_total),
+        fact(name("compute units"), &partition.compute_units),
+        fact(name("PCI address"), &partition.pci),
+        fact(name("time slice"), &partition.time_slice),
+    ]
+}
+
 fn known_facts(device: &Device) -> Vec<(String, Option<Absence>)> {
-    fn fact<T>(name: &str, fact: &Known<T>) -> (String, Option<Absence>) {
-        (name.to_owned(), fact.absence())
-    }
     vec![
         fact("PCI address", &device.pci),
         fact("PCI id", &device.pci_id),
@@ -83,6 +98,8 @@ fn known_facts(device: &Device) -> Vec<(String, Option<Absence>)> {
         fact("firmware", &device.firmware),
         fact("memory", &device.memory_total),
         fact("compute units", &device.compute_units),
+        fact("NUMA node", &device.numa),
+        fact("architecture", &device.architecture),
     ]
 }
 
@@ -103,6 +120,10 @@ pub fn an_unreadable_file_is_named_and_hides_nobody(
 ) {
     assert_eq!(before.others(hit), after.others(&names_of(before, after, hit)), "{place}: others changed");
     let is_named = after.names(place);
+    let lists = |of: &Shown| (of.inventory.links.len(), of.sample.processes.len());
+    let (was, is) = (lists(before), lists(after));
+    let fewer = is.0 < was.0 || is.1 < was.1;
+    assert!(!fewer || is_named, "{place}: there were {was:?} links and processes, there are {is:?}");
     for id in hit {
         let gone = after.inventory.device(*id).is_none();
         assert!(!gone || is_named, "{place}: {id} is gone, and no problem names the file");
@@ -126,7 +147,8 @@ fn names_of(before: &Shown, after: &Shown, hit: &[DeviceId]) -> Vec<DeviceId> {
 /// Lists have no place for a reason: what is missing in one is a problem.
 fn check_parts(before: &Shown, after: &Shown, id: DeviceId, place: &str, is_named: bool) {
     let (Some(was), Some(is)) = (before.inventory.device(id), after.inventory.device(id)) else { return };
-    let parts = |of: &Device| (of.all_partitions().count(), of.nodes.len(), of.modes.len());
+    let numbered = |of: &Device| of.nodes.iter().filter(|node| node.number.is_some()).count();
+    let parts = |of: &Device| (of.all_partitions().count(), numbered(of), of.modes.len());
     let (was, is) = (parts(was), parts(is));
     let fewer = is.0 < was.0 || is.1 < was.1 || is.2 < was.2;
     assert!(!fewer || is_named, "{place}: {id} had {was:?} partitions, nodes and modes, has {is:?}");

@@ -168,7 +168,7 @@ impl Geometry {
     /// Most slots that a board may have.
     pub const MOST_SLOTS: u32 = 16;
     /// Most instances of a profile that takes no slot.
-    pub const MOST_UNPLACED: u32 = 1024;
+    pub const MOST_UNPLACED: u32 = 256;
     /// Most profiles that a board may offer.
     pub const MOST_PROFILES: usize = 64;
 
@@ -246,6 +246,14 @@ impl Geometry {
 }
 
 /// Builds a [`Geometry`] and checks it.
+///
+/// ```
+/// use gpu_core::plan::{Geometry, Profile, ProfileKey};
+/// let builder = Geometry::builder("toy", 4).dimension("decoders", 2);
+/// let builder = builder.profile(Profile::new(ProfileKey(1), "1g").at(0..4, 1).most(4).needs("decoders", 1));
+/// assert_eq!(builder.build()?.profiles()[0].need("decoders"), 1);
+/// # Ok::<(), gpu_core::plan::GeometryError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GeometryBuilder {
     kind: String,
@@ -359,6 +367,12 @@ pub(super) fn slots_of(place: Placement) -> Slots {
 }
 
 /// A geometry that cannot be: of which board, and what is wrong.
+///
+/// ```
+/// use gpu_core::plan::Geometry;
+/// let twice = Geometry::builder("toy", 4).dimension("decoders", 2).dimension("decoders", 4).build();
+/// assert_eq!(twice.unwrap_err().to_string(), "toy: dimension decoders is there twice");
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GeometryError {
     kind: String,
@@ -388,7 +402,7 @@ mod tests {
         refused(Geometry::builder("t", 17), "17 slots");
         refused(Geometry::builder("t", 4).profile(one()).profile(one()), "share name or key");
         refused(Geometry::builder("t", 4).profile(one().at([], 1)), "no place");
-        refused(Geometry::builder("t", 0).profile(one().at([0], 0).most(1025)), "1025 of a");
+        refused(Geometry::builder("t", 0).profile(one().at([0], 0).most(257)), "257 of a");
         refused(Geometry::builder("t", 4).profile(one().at([u32::MAX], 2)), "outside");
         refused(Geometry::builder("t", 4).profile(one().at([4], 1)), "outside");
         refused(Geometry::builder("t", 4).profile(one().needs("decoders", 1)), "no dimension");

@@ -6,6 +6,12 @@ use super::layout::{LayoutError, Live};
 use super::request::UnknownProfile;
 
 /// What is short.
+///
+/// ```
+/// use gpu_core::plan::Binding;
+/// let short = Binding::Slots { needed: 9, capacity: 8 };
+/// assert_eq!(short.to_string(), "9 slots are needed, and the board has 8");
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -77,6 +83,12 @@ impl fmt::Display for Binding {
 }
 
 /// What would have to happen for the request to be possible: always as few instances as can be.
+///
+/// ```
+/// use gpu_core::{Placement, plan::{Freeing, Live, ProfileKey}};
+/// let live = Live::new(ProfileKey(9), Placement { start: 4, size: 4 }, 1);
+/// assert_eq!(Freeing::Destroy(vec![live]).to_string(), "it would do to destroy instance 1 at 4:4");
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -150,6 +162,15 @@ impl fmt::Display for Infeasible {
 impl std::error::Error for Infeasible {}
 
 /// Why there is no plan.
+///
+/// ```
+/// use gpu_core::plan::{Geometry, Layout, PlanError, ProfileKey, Request};
+/// let board = Geometry::builder("toy", 4).build()?;
+/// let request = Request::add([ProfileKey(1)].into_iter().collect());
+/// let refused = board.plan(&Layout::default(), &request);
+/// assert!(matches!(refused, Err(PlanError::UnknownProfile(_))));
+/// # Ok::<(), gpu_core::plan::GeometryError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum PlanError {

@@ -106,6 +106,17 @@ pub(super) fn placed(geometry: &Geometry, layout: &Layout) -> Result<Vec<Placed>
 }
 
 /// A layout that the geometry cannot have: which instance, and what is wrong with it.
+///
+/// ```
+/// use gpu_core::{Fingerprint, Placement};
+/// use gpu_core::plan::{Geometry, Layout, Live, Profile, ProfileKey};
+/// let board = Geometry::builder("toy", 4).profile(Profile::new(ProfileKey(2), "2g").at([0, 2], 2)).build()?;
+/// let odd = Live::new(ProfileKey(2), Placement { start: 1, size: 2 }, 7);
+/// let refused = board.room(&Layout::new(Fingerprint(0), vec![odd])).unwrap_err();
+/// assert_eq!(refused.to_string(), "instance 7 at 1:2: 2g has no such place");
+/// assert_eq!(refused.live(), odd);
+/// # Ok::<(), gpu_core::plan::GeometryError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LayoutError {
     live: Live,

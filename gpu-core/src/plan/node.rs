@@ -107,6 +107,12 @@ pub struct NodePlan {
 }
 
 /// Why there is no plan for a node.
+///
+/// ```
+/// use gpu_core::plan::{Demand, NodeError, NodePlan};
+/// let refused = NodePlan::of(&[], &[Demand::new("1g.10gb", 1)], false);
+/// assert_eq!(refused, Err(NodeError::NotOffered(Demand::new("1g.10gb", 1))));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum NodeError {
@@ -207,12 +213,13 @@ fn merged(demands: &[Demand]) -> Vec<Demand> {
 struct Choice {
     counts: Vec<u64>,
     cost: u32,
+    /// By demand: the choice that has one more of it.
+    more: Vec<Option<usize>>,
 }
 
 struct Part {
     /// The largest first.
     options: Vec<Choice>,
-    costs: BTreeMap<Vec<u64>, u32>,
     /// By weights: the most that the board can carry.
     heaviest: Vec<u64>,
 }
@@ -258,40 +265,49 @@ impl Part {
                 most[*position] += u64::from(demand.count);
             }
         }
-        let mut by_profile: BTreeMap<Vec<u64>, u32> = BTreeMap::new();
-        if moving {
+        let by_profile: Vec<(Vec<u64>, u32)> = if moving {
             let pinned: Vec<_> = live.iter().copied().filter(|one| one.live.pinned).collect();
-            for counts in fitting(geometry, &pinned, &limits, &most) {
-                if let Some(cost) = cost(board, &counts) {
-                    by_profile.insert(counts, cost);
-                }
-            }
+            let fitting = fitting(geometry, &pinned, &limits, &most).into_iter();
+            fitting.filter_map(|counts| cost(board, &counts).map(|cost| (counts, cost))).collect()
         } else {
-            let fitting = fitting(geometry, &live, &limits, &most);
-            by_profile.extend(fitting.into_iter().map(|counts| (counts, 0)));
-        }
-        let costs = by_demand(&by_profile, demands, &positions);
-        let mut options: Vec<Choice> =
-            costs.iter().map(|(counts, cost)| Choice { counts: counts.clone(), cost: *cost }).collect();
+            fitting(geometry, &live, &limits, &most).into_iter().map(|counts| (counts, 0)).collect()
+        };
+        let mut options = by_demand(&by_profile, demands, &positions);
         let slots = |counts: &[u64]| -> u64 {
             let sizes = counts.iter().zip(&positions);
             sizes.map(|(count, at)| count * at.map_or(0, |at| u64::from(geometry.shapes[at].size))).sum()
         };
-        options
-            .sort_by_cached_key(|choice| std::cmp::Reverse((slots(&choice.counts), choice.counts.clone())));
-        let heaviest = weights.iter().map(|weights| costs.keys().map(|counts| weigh(counts, weights)).max());
+        options.sort_by_cached_key(|(counts, _)| std::cmp::Reverse((slots(counts), counts.clone())));
+        Ok(Self::among(options, weights))
+    }
+
+    fn among(options: Vec<(Vec<u64>, u32)>, weights: &[Vec<u64>]) -> Self {
+        let places: BTreeMap<&[u64], usize> =
+            (0..).zip(&options).map(|(at, (counts, _))| (&counts[..], at)).collect();
+        let more = |(counts, _): &(Vec<u64>, u32)| {
+            let mut counts = counts.clone();
+            let mut found = Vec::with_capacity(counts.len());
+            for demand in 0..counts.len() {
+                counts[demand] += 1;
+                found.push(places.get(&counts[..]).copied());
+                counts[demand] -= 1;
+            }
+            found
+        };
+        let more: Vec<Vec<Option<usize>>> = options.iter().map(more).collect();
+        let heaviest =
+            weights.iter().map(|weights| options.iter().map(|(counts, _)| weigh(counts, weights)).max());
         let heaviest = heaviest.map(|most| most.unwrap_or(0)).collect();
-        Ok(Self { options, costs, heaviest })
+        let options =
+            options.into_iter().zip(more).map(|((counts, cost), more)| Choice { counts, cost, more });
+        Self { options: options.collect(), heaviest }
     }
 
     /// True when more could be taken on at no higher cost.
     fn is_dominated(&self, choice: &Choice, wanted: &[u64]) -> bool {
-        (0..wanted.len()).any(|demand| {
-            choice.counts[demand] < wanted[demand] && {
-                let more = super::room::one_more(&choice.counts, demand);
-                self.costs.get(&more).is_some_and(|cost| *cost <= choice.cost)
-            }
-        })
+        let demands = choice.more.iter().zip(choice.counts.iter().zip(wanted));
+        let more = demands.filter_map(|(more, (count, wanted))| more.filter(|_| count < wanted));
+        more.into_iter().any(|more| self.options[more].cost <= choice.cost)
     }
 }
 
@@ -313,14 +329,14 @@ fn wanted(geometry: &Geometry, counts: &[u64]) -> Wanted {
 
 /// Counts by demand out of counts by profile: two demands may name the same profile of a board.
 fn by_demand(
-    by_profile: &BTreeMap<Vec<u64>, u32>,
+    by_profile: &[(Vec<u64>, u32)],
     demands: &[Demand],
     positions: &[Option<usize>],
-) -> BTreeMap<Vec<u64>, u32> {
-    let mut found = BTreeMap::new();
+) -> Vec<(Vec<u64>, u32)> {
+    let mut found = Vec::new();
     for (counts, cost) in by_profile {
         split(counts.clone(), demands, positions, &mut Vec::new(), &mut |split| {
-            found.insert(split.to_vec(), *cost);
+            found.push((split.to_vec(), *cost));
         });
     }
     found

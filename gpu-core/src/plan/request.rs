@@ -54,6 +54,11 @@ impl FromIterator<ProfileKey> for Wanted {
 }
 
 /// Whether a multiset comes on top of what is live, or is all that shall remain.
+///
+/// ```
+/// use gpu_core::plan::{Goal, Request, Wanted};
+/// assert_eq!(Request::add(Wanted::default()).goal(), Goal::Add);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -118,6 +123,13 @@ impl Request {
 }
 
 /// A profile that a board does not offer: which board, which profile, and what there is.
+///
+/// ```
+/// use gpu_core::plan::{Geometry, Profile, ProfileKey};
+/// let board = Geometry::builder("toy", 4).profile(Profile::new(ProfileKey(1), "1g")).build()?;
+/// assert_eq!(board.wanted(["2g"]).unwrap_err().to_string(), "toy has no profile 2g: it has 1g");
+/// # Ok::<(), gpu_core::plan::GeometryError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UnknownProfile {
     kind: String,

@@ -95,6 +95,7 @@ impl Geometry {
     pub fn headroom(&self, layout: &Layout) -> Result<Vec<Wanted>, LayoutError> {
         let (live, limits) = checked(self, layout)?;
         let fitting = fitting(self, &live, &limits, &vec![u64::MAX; self.profiles().len()]);
+        let fitting: BTreeSet<Vec<u64>> = fitting.into_iter().collect();
         let maximal = fitting.iter().rev().filter(|counts| {
             !counts.is_empty()
                 && !(0..counts.len()).any(|profile| fitting.contains(&one_more(counts, profile)))
@@ -196,47 +197,67 @@ impl Layouts<'_> {
 
 /// Every multiset (by profile position) of at most `most` that fits beside the live instances,
 /// the empty one included.
-pub(super) fn fitting(
-    geometry: &Geometry,
-    live: &[Placed],
-    limits: &Limits,
-    most: &[u64],
-) -> BTreeSet<Vec<u64>> {
+pub(super) fn fitting(geometry: &Geometry, live: &[Placed], limits: &Limits, most: &[u64]) -> Vec<Vec<u64>> {
     let there = count(geometry, live.iter());
-    let taken = taken(live.iter());
-    let mut found = BTreeSet::new();
-    let fits = |counts: &[u64]| {
-        let all: Vec<u64> = there.iter().zip(counts).map(|(there, more)| there + more).collect();
-        limits.allow(geometry, &all)
-            && Search::new(geometry, &groups(geometry, counts), None).run(taken).is_ok()
-    };
-    grow(&geometry.order, most, &mut vec![0; geometry.profiles().len()], &fits, &mut found);
-    found
+    let mut walk = Fitting { geometry, limits, most, all: there.clone(), there, found: Vec::new() };
+    walk.grow(&geometry.order, &[taken(live.iter())]);
+    walk.found
 }
 
-/// What does not fit does not fit with more either: each profile is counted up until it ends.
-fn grow(
-    order: &[usize],
-    most: &[u64],
-    counts: &mut Vec<u64>,
-    fits: &dyn Fn(&[u64]) -> bool,
-    found: &mut BTreeSet<Vec<u64>>,
-) {
-    let Some((&profile, rest)) = order.split_first() else {
-        found.insert(counts.clone());
-        return;
-    };
-    loop {
-        grow(rest, most, counts, fits, found);
-        counts[profile] += 1;
-        if counts[profile] > most[profile] || !fits(counts) {
-            break;
+/// Counts one profile after the other up, and carries along every set of slots that the instances
+/// so far can take. Once there is none left, more of the profile does not fit either.
+struct Fitting<'a> {
+    geometry: &'a Geometry,
+    limits: &'a Limits,
+    most: &'a [u64],
+    there: Vec<u64>,
+    /// What is there, and what comes on top.
+    all: Vec<u64>,
+    found: Vec<Vec<u64>>,
+}
+
+impl Fitting<'_> {
+    fn grow(&mut self, order: &[usize], ways: &[Slots]) {
+        let Some((&profile, rest)) = order.split_first() else {
+            self.found.push(self.all.iter().zip(&self.there).map(|(all, there)| all - there).collect());
+            return;
+        };
+        let geometry = self.geometry;
+        let shape = &geometry.shapes[profile];
+        let least = self.all[profile];
+        // Slots taken, and the first place that the next instance may have: places ascend.
+        let mut now: Vec<(Slots, usize)> = ways.iter().map(|taken| (*taken, 0)).collect();
+        while !now.is_empty() {
+            let mut ways: Vec<Slots> = now.iter().map(|(taken, _)| *taken).collect();
+            ways.sort_unstable();
+            ways.dedup();
+            self.grow(rest, &ways);
+            self.all[profile] += 1;
+            if self.all[profile] - least > self.most[profile] || !self.limits.allow(geometry, &self.all) {
+                break;
+            }
+            if shape.size > 0 {
+                now = one_placed(&shape.places, &now);
+            }
         }
+        self.all[profile] = least;
     }
-    counts[profile] = 0;
 }
 
-pub(super) fn one_more(counts: &[u64], profile: usize) -> Vec<u64> {
+/// Every way to place one more instance.
+fn one_placed(places: &[(u32, Slots)], ways: &[(Slots, usize)]) -> Vec<(Slots, usize)> {
+    let more = |(taken, from): &(Slots, usize)| {
+        let (taken, later) = (*taken, places.iter().enumerate().skip(*from));
+        let free = later.filter(move |(_, (_, slots))| taken & slots == 0);
+        free.map(move |(position, (_, slots))| (taken | slots, position + 1))
+    };
+    let mut ways: Vec<(Slots, usize)> = ways.iter().flat_map(more).collect();
+    ways.sort_unstable();
+    ways.dedup();
+    ways
+}
+
+fn one_more(counts: &[u64], profile: usize) -> Vec<u64> {
     let mut more = counts.to_vec();
     more[profile] += 1;
     more

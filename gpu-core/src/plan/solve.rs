@@ -10,6 +10,13 @@ use super::request::{Goal, Request, UnknownProfile, Wanted};
 use super::search::{Openness, Placing, Search, groups};
 
 /// An instance to be made: all that a driver needs to be told.
+///
+/// ```
+/// use gpu_core::{Placement, plan::{New, ProfileKey}};
+/// let place = Placement { start: 4, size: 4 };
+/// let new = New { profile: ProfileKey(2), name: "3g.40gb".to_owned(), placement: place };
+/// assert_eq!(format!("{} at {}", new.name, new.placement), "3g.40gb at 4:4");
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct New {
@@ -74,6 +81,15 @@ impl Geometry {
     /// # Errors
     /// When it cannot be fulfilled, names a profile that the board does not offer, or the layout
     /// is none that the board can have.
+    ///
+    /// ```
+    /// use gpu_core::plan::{Geometry, Layout, Profile, ProfileKey, Request};
+    /// let half = Profile::new(ProfileKey(2), "2g").at([0, 2], 2).most(2);
+    /// let board = Geometry::builder("toy", 4).profile(half).build()?;
+    /// let wanted = board.wanted(["2g", "2g"])?;
+    /// assert_eq!(board.plan(&Layout::default(), &Request::exactly(wanted))?.create.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn plan(&self, layout: &Layout, request: &Request) -> Result<Plan, PlanError> {
         let task = Task::of(self, layout, request)?;
         match task.best(request.may_move()) {

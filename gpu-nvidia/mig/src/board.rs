@@ -18,6 +18,12 @@ use crate::profile::Profile;
 use crate::profiles::{NoGeometry, Profiles};
 
 /// How a board treats the MIG mode.
+///
+/// ```
+/// use gpu_nvidia_mig::{Board, Generation};
+/// assert_eq!(Board::named("a30-24")?.generation(), Generation::Ampere);
+/// # Ok::<(), gpu_nvidia_mig::UnknownBoard>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Generation {
@@ -130,6 +136,11 @@ impl Board {
 }
 
 /// A key that no board has.
+///
+/// ```
+/// let refused = gpu_nvidia_mig::Board::named("h100").unwrap_err().to_string();
+/// assert!(refused.starts_with("\"h100\" is no board of the tables; there are a30-24, "), "{refused}");
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UnknownBoard {
     key: String,

@@ -20,6 +20,22 @@
 //! | id that the board gave it, `ID` of `nvidia-smi mig -lgip` | [`GpuInstanceProfileId`] | 19 |
 //! | id of a live instance | [`GpuInstanceId`] | 7 to 13 |
 //!
+//! # How a board of seven slices is cut
+//! Places are memory slots, of which there are eight; compute slices are seven, and both bind.
+//!
+//! ```text
+//! slot          0    1    2    3    4    5    6    7
+//! 7g         [--------------------------------------]
+//! 4g         [------------------]
+//! 3g         [------------------][------------------]
+//! 2g         [--------][--------][--------]
+//! 1g, +me    [---][---][---][---][---][---][---]
+//! 1g, double [--------][--------][--------][--------]
+//! ```
+//!
+//! 4g and 3g fill a board. Two 3g take all slots and leave a compute slice that nothing can use;
+//! slot 7 is never a 1g's; a 1g at slot 3 leaves no first half for a 3g or 4g.
+//!
 //! # A name alone is no geometry
 //! `1g.35gb` is one of seven on a GB300 and one of four on an H200; `1g.10gb` is one of seven on an
 //! H100 and one of four on an A100-40. First the [`Board`], then the name. And where there is a

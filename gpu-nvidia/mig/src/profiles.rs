@@ -207,6 +207,13 @@ fn planned(profile: &Profile, position: usize, dimensions: &[Column]) -> plan::P
 }
 
 /// A name that no profile of the board has.
+///
+/// ```
+/// use gpu_nvidia_mig::Board;
+/// let refused = Board::named("a30-24")?.profiles().wanted(["1g.6gb", "3g.40gb"]).unwrap_err();
+/// assert_eq!(refused.elsewhere(), ["a100-80", "h100-80"]);
+/// # Ok::<(), gpu_nvidia_mig::UnknownBoard>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UnknownProfile(Box<Unknown>);
 
@@ -258,6 +265,12 @@ impl fmt::Display for UnknownProfile {
 impl std::error::Error for UnknownProfile {}
 
 /// Why there is no geometry to plan with.
+///
+/// ```
+/// use gpu_nvidia_mig::Board;
+/// assert!(Board::named("thor")?.geometry().is_err());
+/// # Ok::<(), gpu_nvidia_mig::UnknownBoard>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NoGeometry(Gap);
 

@@ -74,11 +74,8 @@ fn device(board: &Board, boot: BootId) -> Device {
     let mut device = Device::new(board.id, name);
     device.pci = board.address.into();
     device.pci_id = id.map_or(Known::unsupported("its PCI function cannot be read in sysfs"), Known::from);
-    device.numa = match function.map(|function| function.numa) {
-        Some(Some(node)) => node.into(),
-        Some(None) => Known::unsupported("the kernel does not tell (numa_node is -1)"),
-        None => Known::unsupported("its PCI function cannot be read in sysfs"),
-    };
+    device.numa = function
+        .map_or(Known::unsupported("its PCI function cannot be read in sysfs"), |function| function.numa);
     let uninitialised = Absence::NotYet;
     let told = board.information.as_ref().map_err(|absence| *absence);
     device.vendor_name =

@@ -18,6 +18,8 @@ fn built() -> &'static Path {
         let status = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--locked", "-p", "gpu-sim-nvml", "--target-dir"])
             .arg(target)
+            // In the profile of this test: it is looked for beside it.
+            .args((!cfg!(debug_assertions)).then_some("--release"))
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
             .status()
             .unwrap();

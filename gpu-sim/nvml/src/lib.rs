@@ -10,7 +10,8 @@
 //! 2. the environment variable `GPU_SIM_MACHINE`: name of a preset, or path of a description;
 //! 3. the preset `empty`.
 //!
-//! A copy of the library in a folder of its own is an instance of its own.
+//! A copy of the library in a folder of its own is an instance of its own: `gpu_sim::library` finds
+//! the built file and lays copies under the real name.
 //!
 //! # Driving it
 //! From code that can call C: `gpu_sim_machine`, `gpu_sim_fault`, `gpu_sim_clear_faults`,

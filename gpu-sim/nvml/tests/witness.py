@@ -74,6 +74,9 @@ def device(handle):
 def of_nvitop():
     from nvitop import Device
 
+    def rows(gpu):
+        return sorted([pid, process.gpu_memory()] for pid, process in gpu.processes().items())
+
     return [
         {
             "name": gpu.name(),
@@ -81,7 +84,10 @@ def of_nvitop():
             "memory_total": gpu.memory_total(),
             "memory_used": gpu.memory_used(),
             "power_mw": gpu.power_usage(),
-            "mig": [[mig.uuid(), mig.memory_total(), mig.memory_used()] for mig in gpu.mig_devices()],
+            "processes": rows(gpu),
+            "mig": [
+                [mig.uuid(), mig.memory_total(), mig.memory_used(), rows(mig)] for mig in gpu.mig_devices()
+            ],
         }
         for gpu in Device.all()
     ]
@@ -90,8 +96,11 @@ def of_nvitop():
 def of_gpustat():
     program = Path(sys.executable).with_name("gpustat")
     answer = subprocess.run([program, "--json"], capture_output=True, text=True, check=True)
-    keys = ["index", "uuid", "name", "memory.used", "memory.total", "power.draw", "utilization.gpu"]
-    return [{key: gpu[key] for key in keys} for gpu in json.loads(answer.stdout)["gpus"]]
+    keys = ["index", "uuid", "name", "memory.used", "memory.total", "power.draw", "utilization.gpu", "temperature.gpu"]
+    gpus = json.loads(answer.stdout)["gpus"]
+    # It lists only processes that the machine really has.
+    rows = [sorted([of["pid"], of["gpu_memory_usage"]] for of in gpu["processes"]) for gpu in gpus]
+    return [{key: gpu[key] for key in keys} | {"processes": of} for gpu, of in zip(gpus, rows)]
 
 
 n.nvmlInit()

@@ -119,9 +119,12 @@ fn check_monitors(name: &str, seen: &Value) {
             assert_eq!(other["memory.total"], json!(total >> 20), "{name} {index}");
         }
         let migs = device["mig"].as_array().expect("MIG devices").iter();
-        let migs: Vec<Value> =
-            migs.map(|mig| json!([mig["uuid"], mig["memory"]["total"], mig["memory"]["used"]])).collect();
-        assert_eq!(one["mig"], json!(migs), "{name} {index}");
+        let mig = |mig: &Value| {
+            let memory = &mig["memory"];
+            json!([mig["uuid"], memory["total"], memory["used"], mig["processes"]])
+        };
+        assert_eq!(one["mig"], migs.map(mig).collect::<Value>(), "{name} {index}");
+        assert_eq!(one["processes"], device["processes"], "{name} {index}");
     }
 }
 

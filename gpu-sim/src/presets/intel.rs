@@ -82,7 +82,8 @@ fn gpu(product: &Product, n: u8) -> Gpu {
             driver: product.driver,
             tiles,
             media_gt: product.driver == IntelDriver::Xe,
-            ccs_mode: Some(1),
+            // The backport starts by deciding itself.
+            ccs_mode: Some(if product.driver == IntelDriver::I915Prelim { 0 } else { 1 }),
             ccs_slices: 4,
             total_vfs: product.total_vfs,
             vfs: Vec::new(),
@@ -106,6 +107,8 @@ pub(super) fn flex_170() -> Machine {
     let mut machine = node("flex-170-2", &FLEX_170, 2);
     let parent = machine.gpus[1].pci;
     if let Silicon::Intel(intel) = &mut machine.gpus[1].silicon {
+        // Under SR-IOV the driver fixes the mode, and has no file for it.
+        intel.ccs_mode = None;
         intel.vfs = (1..=2_u8)
             .map(|n| VfSpec {
                 number: u32::from(n),

@@ -89,20 +89,25 @@ fn out_of_range(whole: &[u8]) -> Vec<u8> {
 }
 
 impl Tree {
-    /// Damages one of the tree's [files](Self::files), given as a path below its root.
+    /// Damages one of the tree's [files](Self::files), given as a path below its root. False
+    /// where that changes nothing: root may read what is [forbidden](Damage::Forbidden).
     ///
     /// # Errors
     /// `NotFound` when the tree has no such file; others when it cannot be damaged.
-    pub fn damage(&self, file: &Path, damage: Damage) -> io::Result<()> {
+    pub fn damage(&self, file: &Path, damage: Damage) -> io::Result<bool> {
         self.repair(file)?;
         let Some(Entry::File(whole)) = self.plan.0.get(file) else { return Err(unknown(file)) };
         let path = self.root.join(file);
         match (damage.content(whole), damage) {
-            (Some(content), _) => fs::write(path, content),
-            (None, Damage::Forbidden) => forbid(&path),
-            (None, Damage::Directory) => fs::remove_file(&path).and_then(|()| fs::create_dir(&path)),
-            (None, _) => fs::remove_file(path),
+            (Some(content), _) => fs::write(path, content)?,
+            (None, Damage::Forbidden) => {
+                forbid(&path)?;
+                return Ok(fs::read(path).is_err());
+            }
+            (None, Damage::Directory) => fs::remove_file(&path).and_then(|()| fs::create_dir(&path))?,
+            (None, _) => fs::remove_file(path)?,
         }
+        Ok(true)
     }
 
     /// Writes one of the tree's files again as it was.

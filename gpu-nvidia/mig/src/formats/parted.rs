@@ -51,6 +51,14 @@ pub enum Devices {
 
 /// How some GPUs shall be cut. Where in a file it stands makes no difference to whether two are
 /// equal.
+///
+/// ```
+/// use gpu_nvidia_mig::formats::{Devices, MigParted, PartedEntry};
+/// let entry = PartedEntry::new(Devices::All, true, vec![("1g.10gb".parse()?, 7)]);
+/// let config = MigParted { configs: vec![("all-1g.10gb".to_owned(), vec![entry])] };
+/// assert!(config.to_string().contains("devices: all"));
+/// # Ok::<(), gpu_core::ParseError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct PartedEntry {
     /// PCI device and vendor (`0x233010DE` is device 2330 of vendor 10de); any GPU where empty.

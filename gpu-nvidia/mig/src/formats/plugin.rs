@@ -125,6 +125,15 @@ impl fmt::Display for Offered {
 }
 
 /// A node on which the plugin would not start, or would refuse its configuration.
+///
+/// ```
+/// use gpu_nvidia_mig::formats::{PluginConfig, PluginGpu};
+/// let config = PluginConfig::from_yaml("version: v1\nflags: {migStrategy: single}")?;
+/// let bare = PluginGpu { product: "NVIDIA H100 80GB HBM3".into(), instances: Some(Vec::new()) };
+/// let refused = config.offered(&[bare]).unwrap_err();
+/// assert_eq!(refused.to_string(), "GPU 0 has MIG on and no instance");
+/// # Ok::<(), gpu_nvidia_mig::formats::FormatError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OfferError(String);
 

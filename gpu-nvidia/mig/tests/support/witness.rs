@@ -138,15 +138,29 @@ impl Witness {
         (0..self.keys.len()).map(|profile| count(there, profile).saturating_sub(count(target, profile))).sum()
     }
 
-    /// The fewest live instances among these without which the wanted ones fit beside the rest.
-    pub fn fewest_to_destroy(&self, live: u32, among: u32, wanted: Multiset) -> Option<u32> {
+    /// The fewest live instances among these without which the wanted ones fit beside the rest, of
+    /// which at most so many may be moved, and pinned ones not.
+    pub fn fewest_to_destroy(
+        &self,
+        live: u32,
+        pinned: u32,
+        among: u32,
+        wanted: Multiset,
+        moved: u32,
+    ) -> Option<u32> {
         let subsets = (0..1_u32 << among.count_ones()).map(|choice| spread(choice, among));
         let works = subsets.filter(|gone| {
             let rest = live & !gone;
             let target = self.target(rest, wanted, Goal::Add);
-            target.is_some_and(|target| self.best(rest, 0, target, 0).is_some())
+            target.is_some_and(|target| self.best(rest, pinned & rest, target, moved).is_some())
         });
         works.map(u32::count_ones).min()
+    }
+
+    /// What can be added to a set without moving any, once each.
+    pub fn additions(&self, live: u32) -> HashSet<Multiset> {
+        let around = self.legal.iter().filter(|set| *set & live == live);
+        around.map(|set| self.multiset(set & !live)).collect()
     }
 }
 
