@@ -72,6 +72,7 @@ impl Lock {
     }
 }
 
+#[allow(unused_mut)] // not every system has modes
 fn make(folder: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
