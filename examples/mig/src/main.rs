@@ -25,6 +25,8 @@ mod plan;
 mod profiles;
 mod resources;
 mod source;
+// The one that gpu-report has.
+#[path = "../../gpu-report/table.rs"]
 mod table;
 mod target;
 mod text;
