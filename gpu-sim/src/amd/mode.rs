@@ -53,15 +53,25 @@ impl std::error::Error for ModeRefusal {}
 
 type Answer<T> = Result<T, ModeRefusal>;
 
-/// Compute modes in the kernel's order, each with how many partitions it makes of so many dies and
-/// the memory modes that it goes with.
-const COMPUTE: [(&str, fn(u32) -> u32, &[&str]); 5] = [
-    ("SPX", |_| 1, &["NPS1"]),
-    ("DPX", |_| 2, &["NPS1", "NPS2"]),
-    ("TPX", |_| 3, &["NPS1", "NPS4"]),
-    ("QPX", |_| 4, &["NPS1", "NPS4"]),
-    ("CPX", |dies| dies, &["NPS1", "NPS4"]),
+/// Compute modes in the kernel's order, each with the memory modes that it goes with.
+const COMPUTE: [(&str, &[&str]); 5] = [
+    ("SPX", &["NPS1"]),
+    ("DPX", &["NPS1", "NPS2"]),
+    ("TPX", &["NPS1", "NPS4"]),
+    ("QPX", &["NPS1", "NPS4"]),
+    ("CPX", &["NPS1", "NPS4"]),
 ];
+
+/// How many partitions a compute mode makes of so many dies.
+fn parts(mode: &str, dies: u32) -> u32 {
+    match mode {
+        "DPX" => 2,
+        "TPX" => 3,
+        "QPX" => 4,
+        "CPX" => dies.max(1),
+        _ => 1,
+    }
+}
 
 /// Compute modes that a GPU of so many dies has at all.
 fn supported(dies: u32) -> &'static [&'static str] {
@@ -76,8 +86,8 @@ fn supported(dies: u32) -> &'static [&'static str] {
 
 /// Compute modes that a GPU of so many dies may have with a memory mode.
 pub(crate) fn valid(dies: u32, memory: Option<&str>) -> impl Iterator<Item = &'static str> {
-    COMPUTE.into_iter().filter_map(move |(mode, parts, goes_with)| {
-        let fits = supported(dies).contains(&mode) && (mode != "CPX" || parts(dies) > 1);
+    COMPUTE.into_iter().filter_map(move |(mode, goes_with)| {
+        let fits = supported(dies).contains(&mode) && (mode != "CPX" || dies > 1);
         (fits && memory.is_none_or(|memory| goes_with.contains(&memory))).then_some(mode)
     })
 }
@@ -206,7 +216,7 @@ impl Machine {
         amd.compute_mode = Some(mode.to_owned());
         let first = amd.partitions.first().map(|part| part.drm.clone());
         amd.partitions.clear();
-        let parts = COMPUTE.iter().find(|row| row.0 == mode).map_or(1, |row| row.1(dies)).max(1);
+        let parts = parts(mode, dies);
         if !amd.isolation.is_empty() {
             amd.isolation = vec![0; parts as usize];
         }
@@ -251,9 +261,9 @@ impl Machine {
             taken.cards.insert(card);
         }
         for gpu in &self.gpus {
-            gpu.drm.iter().for_each(|drm| drop(taken.keep(drm.clone())));
+            gpu.drm.iter().for_each(|drm| taken.keep(drm));
             for part in gpu.compute_partitions() {
-                taken.keep(part.drm.clone());
+                taken.keep(&part.drm);
                 taken.gpu_ids.insert(part.gpu_id);
             }
         }
@@ -270,10 +280,9 @@ struct Taken {
 }
 
 impl Taken {
-    fn keep(&mut self, drm: DrmNumbers) -> DrmNumbers {
+    fn keep(&mut self, drm: &DrmNumbers) {
         self.cards.insert(drm.card);
         self.renders.insert(drm.render);
-        drm
     }
 
     /// DRM gives out the lowest minors that are free.
@@ -281,7 +290,9 @@ impl Taken {
         let lowest = |taken: &BTreeSet<u32>, from: u32| (from..).find(|n| !taken.contains(n));
         let card = lowest(&self.cards, 0).unwrap_or_default();
         let render = lowest(&self.renders, 128).unwrap_or_default();
-        self.keep(DrmNumbers { card, render })
+        let drm = DrmNumbers { card, render };
+        self.keep(&drm);
+        drm
     }
 
     /// The compute driver hashes where a node sits and which dies it has to 16 bits, and counts up
