@@ -55,11 +55,14 @@ mod error;
 pub mod gpu_metrics;
 mod inventory;
 mod kfd;
+mod mode;
 mod model;
 mod partition;
+mod partitioner;
 mod process;
 mod reading;
 mod topology;
 
 pub use backend::AmdBackend;
 pub use discover::{Options, discover};
+pub use mode::{ComputeMode, MemoryMode, ModePair, NoSuchMode};
