@@ -147,6 +147,8 @@ enum Seen {
     Kept(Device),
     /// A third.
     Other(Device),
+    /// None that can be read.
+    Nothing,
 }
 
 impl AmdBackend {
@@ -213,8 +215,9 @@ impl AmdBackend {
                 Some(wanted) if board.nodes.len() != wanted => Seen::Uneven(device),
                 _ => Seen::Done(device),
             },
-            now if now == setting.current(&before.device) => Seen::Kept(device),
-            _ => Seen::Other(device),
+            Some(now) if Some(now) == setting.current(&before.device) => Seen::Kept(device),
+            Some(_) => Seen::Other(device),
+            None => Seen::Nothing,
         })
     }
 
@@ -247,6 +250,10 @@ impl AmdBackend {
             }
             (Seen::Torn(_), Setting::Compute) => {
                 let detail = format!("shows {value}, and the partitions are those of the old mode");
+                Err(Error::new(ErrorKind::Inconsistent, path, detail).into())
+            }
+            (Seen::Nothing, _) => {
+                let detail = format!("took {value} and shows no mode since");
                 Err(Error::new(ErrorKind::Inconsistent, path, detail).into())
             }
             (Seen::Other(device), _) => {

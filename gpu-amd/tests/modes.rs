@@ -336,7 +336,9 @@ fn what_is_read_back_counts() {
             while std::fs::read_to_string(&path).unwrap() != "CPX" {
                 std::thread::yield_now();
             }
-            std::fs::write(path, then).unwrap();
+            // At once: a file that is empty for a moment shows no mode.
+            std::fs::write(path.with_extension("next"), then).unwrap();
+            std::fs::rename(path.with_extension("next"), path).unwrap();
         });
         let refused = node.partitioner().set_mode(node.device(0), on, COMPUTE, "CPX").unwrap_err();
         meddler.join().unwrap();
