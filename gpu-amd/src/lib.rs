@@ -50,6 +50,7 @@
 mod backend;
 mod blob;
 mod board;
+pub mod config;
 mod discover;
 mod error;
 pub mod gpu_metrics;
@@ -57,6 +58,7 @@ mod inventory;
 mod kfd;
 mod mode;
 mod model;
+pub mod names;
 mod partition;
 mod partitioner;
 mod process;

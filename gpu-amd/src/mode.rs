@@ -86,6 +86,11 @@ impl ComputeMode {
             Self::Tpx | Self::Qpx | Self::Cpx => matches!(memory.0, 1 | 4),
         }
     }
+
+    /// The same, with what MI350X and MI355X (gfx950) do beyond it.
+    pub(crate) const fn goes_with_on(self, memory: MemoryMode, is_gfx950: bool) -> bool {
+        self.goes_with(memory) || is_gfx950 && matches!(self, Self::Cpx) && memory.0 == 2
+    }
 }
 
 impl fmt::Display for ComputeMode {

@@ -109,7 +109,7 @@ fn by_rule(dies: u32, memory: Option<&str>, is_gfx950: bool) -> Vec<String> {
     let memory = memory.map(str::parse::<MemoryMode>);
     let goes = |mode: ComputeMode| match &memory {
         None => true,
-        Some(Ok(memory)) => mode.goes_with(*memory) || is_gfx950 && mode == ComputeMode::Cpx && memory.0 == 2,
+        Some(Ok(memory)) => mode.goes_with_on(*memory, is_gfx950),
         Some(Err(_)) => false,
     };
     let fits = ComputeMode::ALL.into_iter().filter(|mode| mode.fits(dies) && goes(*mode));
