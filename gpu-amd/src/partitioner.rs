@@ -35,8 +35,8 @@ const HIVE: &str = "every GPU of the xGMI hive changes with it";
 const AUTOMATIC: &str = "the driver then takes the compute mode that goes with it: SPX with NPS1, DPX with \
                          NPS2, CPX with NPS4 (TPX on an APU)";
 const RELOAD: &str = "amdgpu to be unloaded and loaded again, with no process on any of its GPUs";
-const NOT_TAKEN_BACK: &str = "another memory mode that was asked for since the driver was loaded is not taken \
-                              back by this";
+const NOT_TAKEN_BACK: &str = "another memory mode that was asked for since the driver was loaded is not \
+                              taken back by this";
 const OTHER_NUMBER: &str = "the driver shows another number of partitions than the mode makes";
 
 /// A setting of the GPU's, with the file that has it.

@@ -5,8 +5,8 @@
 mod machine;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -27,12 +27,14 @@ struct Driver {
 }
 
 impl Driver {
-    fn of(mut tree: Tree) -> Self {
+    fn of(mut tree: Tree, working: Arc<Mutex<()>>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
+                let at_work = working.lock().unwrap();
                 tree.obey().unwrap();
+                drop(at_work);
                 std::thread::sleep(Duration::from_millis(1));
             }
         });
@@ -55,6 +57,8 @@ struct Node {
     world: World,
     tree: Tree,
     backend: Box<dyn Backend>,
+    /// Held by the driver while it does what was written.
+    working: Arc<Mutex<()>>,
 }
 
 impl Node {
@@ -63,7 +67,7 @@ impl Node {
         let world = World::new(machine);
         let tree = world.write_tree(&folder.0).unwrap();
         let backend = backend(&world, &tree);
-        Self { folder, world, tree, backend }
+        Self { folder, world, tree, backend, working: Arc::default() }
     }
 
     /// GPUs of a preset with nothing running.
@@ -74,7 +78,7 @@ impl Node {
     }
 
     fn driver(&self) -> Driver {
-        Driver::of(self.tree.clone())
+        Driver::of(self.tree.clone(), Arc::clone(&self.working))
     }
 
     fn device(&self, gpu: usize) -> DeviceId {
@@ -90,7 +94,11 @@ impl Node {
     }
 
     fn set(&self, gpu: usize, mode: &str, value: &str) -> Result<ModeChange, Refusal> {
-        self.partitioner().set_mode(self.device(gpu), self.on(gpu), mode, value)
+        let set = self.partitioner().set_mode(self.device(gpu), self.on(gpu), mode, value);
+        // A kernel is done when the write ends. This driver may still write what nobody has looked
+        // at, the mode's file among it: the next write must not be lost to that.
+        drop(self.working.lock().unwrap());
+        set
     }
 
     fn profiles(&self, gpu: usize) -> (Vec<String>, String) {
