@@ -1,12 +1,14 @@
 //! [`AmdBackend`]: the read side.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use gpu_core::{
-    Absence, Backend, BootTime, Bytes, Capabilities, Clock, DeviceNumber, Error, ErrorKind, Inventory,
-    Measured, Metric, MetricSet, Problem, Query, Reading, Sample, Source, UnitId, Units, Vendor,
+    Absence, Backend, BootId, BootTime, Bytes, Capabilities, Clock, DeviceNumber, Error, ErrorKind,
+    Inventory, Measured, Metric, MetricSet, Partitioner, Problem, Query, Reading, Sample, Source, UnitId,
+    Units, Vendor,
 };
+use gpu_host::Roots;
 
 use crate::blob::{Blob, PAGE};
 use crate::board::{self, Board, Boards};
@@ -21,7 +23,7 @@ use crate::reading::WHOLE_GPU_ONLY;
 /// [`inventory`](Backend::inventory)) and read at every sample.
 #[derive(Debug)]
 pub struct AmdBackend {
-    sysfs: PathBuf,
+    roots: Roots,
     clock: Arc<dyn Clock>,
     boards: RwLock<Arc<Boards>>,
     /// Room for what processes hold, between two samples.
@@ -29,13 +31,14 @@ pub struct AmdBackend {
 }
 
 impl AmdBackend {
-    /// The GPUs under `sysfs`.
+    /// The GPUs under the device tree of `roots`; who holds them is looked for in its processes
+    /// when something is changed, and not otherwise.
     ///
     /// # Errors
     /// When PCI or DRM cannot be listed, though they are there.
-    pub fn new(sysfs: PathBuf, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let boards = RwLock::new(Arc::new(board::look(&sysfs)?));
-        Ok(Self { sysfs, clock, boards, holdings: Mutex::default() })
+    pub fn new(roots: Roots, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let boards = RwLock::new(Arc::new(board::look(&roots.sysfs)?));
+        Ok(Self { roots, clock, boards, holdings: Mutex::default() })
     }
 
     fn boards(&self) -> Arc<Boards> {
@@ -46,8 +49,24 @@ impl AmdBackend {
         self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn look_again(&self) -> Result<Arc<Boards>, Error> {
-        let found = Arc::new(board::look(&self.sysfs)?);
+    pub(crate) const fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    pub(crate) fn locks(&self) -> &Path {
+        &self.roots.locks
+    }
+
+    pub(crate) const fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    pub(crate) fn boot_id(&self) -> BootId {
+        self.clock.boot_id()
+    }
+
+    pub(crate) fn look_again(&self) -> Result<Arc<Boards>, Error> {
+        let found = Arc::new(board::look(&self.roots.sysfs)?);
         *self.boards.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&found);
         Ok(found)
     }
@@ -77,7 +96,7 @@ impl Backend for AmdBackend {
 
     fn inventory(&self) -> Result<Inventory, Error> {
         let boards = self.look_again()?;
-        Ok(inventory::inventory(&self.sysfs, &boards, self.clock.boot_id()))
+        Ok(inventory::inventory(&self.roots.sysfs, &boards, self.clock.boot_id()))
     }
 
     fn capabilities(&self, unit: UnitId) -> Result<Capabilities, Error> {
@@ -101,6 +120,10 @@ impl Backend for AmdBackend {
         sampler.run(sample);
         *self.holdings() = sampler.holdings;
         Ok(())
+    }
+
+    fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
+        Ok(self)
     }
 }
 

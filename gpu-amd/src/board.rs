@@ -54,6 +54,11 @@ impl Board {
         self.id.partition(PartitionKind::COMPUTE_PARTITION, node.partition)
     }
 
+    /// The xGMI hive that it is in; `None` outside of any.
+    pub(crate) fn hive(&self) -> Option<u64> {
+        self.nodes.iter().find_map(|node| node.hive)
+    }
+
     /// The directory of its PCI function.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.function.as_ref().map(|function| function.path.as_path())

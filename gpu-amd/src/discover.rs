@@ -58,7 +58,7 @@ pub fn discover(options: &Options) -> Discovery {
             .collect();
         return Discovery::without(Vendor::AMD, Outcome::NoDriver { looked_for });
     }
-    match AmdBackend::new(sysfs.clone(), Arc::clone(&options.clock)) {
+    match AmdBackend::new(options.roots.clone(), Arc::clone(&options.clock)) {
         Ok(backend) => Discovery::available(Box::new(backend)),
         Err(error) if error.kind() == ErrorKind::NotPermitted => {
             let needs = Need::Other("to list the PCI and DRM devices in sysfs");

@@ -42,7 +42,8 @@ fn driver(sysfs: &Path) -> Option<Driver> {
     Some(driver)
 }
 
-fn device(board: &Board, boot: BootId, problems: &mut Vec<Problem>) -> Device {
+/// One GPU, with its modes and partitions.
+pub(crate) fn device(board: &Board, boot: BootId, problems: &mut Vec<Problem>) -> Device {
     let mut text = |name: &'static str| match board.text(name) {
         Ok(Some(text)) => Known::from(text),
         Ok(None) if board.function.is_none() => Known::unsupported(NO_SYSFS),

@@ -33,6 +33,8 @@ pub(crate) struct KfdNode {
     pub(crate) partition: u32,
     pub(crate) device_id: u16,
     pub(crate) unique_id: Option<u64>,
+    /// The xGMI hive that its GPU is in.
+    pub(crate) hive: Option<u64>,
     pub(crate) render_minor: Option<u32>,
     pub(crate) compute_units: Option<u64>,
     pub(crate) dies: Option<u64>,
@@ -137,6 +139,7 @@ fn node(path: &Path, number: u32, errors: &mut Vec<Error>) -> Result<Option<KfdN
         partition,
         device_id: properties.get("device_id").and_then(|id| u16::try_from(id).ok()).unwrap_or(0),
         unique_id: properties.get("unique_id").filter(|id| *id != 0),
+        hive: properties.get("hive_id").filter(|id| *id != 0),
         render_minor: properties
             .get("drm_render_minor")
             .and_then(|n| u32::try_from(n).ok())

@@ -26,6 +26,24 @@
 //! | processes' DRM clients | fdinfo, as the sweep brings it: shown beside the above, never added |
 //! | links | `io_links` of type 11 (xGMI); PCIe by the kernel's tree |
 //!
+//! # Changing modes
+//! [`AmdBackend`] is a [`Partitioner`](gpu_core::Partitioner) too: `set_mode` with
+//! `compute_partition` or `memory_partition` and a value that the driver lists.
+//!
+//! | | compute mode | memory mode |
+//! |---|---|---|
+//! | written to | `current_compute_partition` | `current_memory_partition` |
+//! | values | `available_compute_partition`, else the kernel's rules ([`ComputeMode`]) | `available_memory_partition` |
+//! | about | one GPU | all GPUs of its xGMI hive |
+//! | in force | at once | when amdgpu is loaded again; the compute mode follows (NPS4 makes it CPX) |
+//! | refused while | a process has a context of the compute driver on the GPU, or a DRM node open | the same, on any GPU of the hive |
+//!
+//! A context is in the way whether it holds memory or not: the driver makes one for every GPU that
+//! a process may reach by its device cgroup, and looks at no more than that. After a change
+//! partitions, gpu_ids and render nodes are others: what is keyed on them is stale. There is no
+//! way to read or take back a memory mode that was asked for.
+//!
+//! # What is left alone
 //! A GPU that sleeps (`power/runtime_status`) is not touched and reads `Asleep`.
 //!
 //! # Where AMD's own tool says otherwise
@@ -50,16 +68,21 @@
 mod backend;
 mod blob;
 mod board;
+pub mod config;
 mod discover;
 mod error;
 pub mod gpu_metrics;
 mod inventory;
 mod kfd;
+mod mode;
 mod model;
+pub mod names;
 mod partition;
+mod partitioner;
 mod process;
 mod reading;
 mod topology;
 
 pub use backend::AmdBackend;
 pub use discover::{Options, discover};
+pub use mode::{ComputeMode, MemoryMode, ModePair, NoSuchMode};

@@ -18,6 +18,16 @@ pub(crate) fn name(device_id: u16) -> Option<&'static str> {
     })
 }
 
+/// How many accelerator dies the product has, for those of which a partition may be missing.
+pub(crate) fn dies(device_id: u16) -> Option<u32> {
+    Some(match device_id {
+        0x74a0 => 6,
+        0x74a1 | 0x74a5 | 0x75a0 | 0x75a3 => 8,
+        0x74a2 => 4,
+        _ => return None,
+    })
+}
+
 /// True for GPUs that share a card, and its power sensor, with another: MI250 and MI250X.
 pub(crate) fn is_one_of_two_dies(device_id: u16) -> bool {
     matches!(device_id, 0x7408 | 0x740c)

@@ -1,7 +1,7 @@
 //! Small kernel files: one open, one read, one close.
 
-use std::fs::File;
-use std::io::{ErrorKind as IoKind, Read};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind as IoKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use gpu_core::{Absence, Error, ErrorKind, Need};
@@ -80,6 +80,26 @@ pub fn link_name(path: &Path) -> Result<String, Error> {
     let target = std::fs::read_link(path).map_err(|error| at_path(path, error))?;
     let name = target.file_name().and_then(|name| name.to_str());
     name.map(str::to_owned).ok_or_else(|| malformed(path, "a link to nothing"))
+}
+
+/// A file that was not written: whether the file or what was written was refused.
+///
+/// A driver's answer to a value has the same numbers as the kernel's to who may open its file.
+#[derive(Debug)]
+pub enum WriteError {
+    /// It could not be opened.
+    Unopened(std::io::Error),
+    /// It did not take the text.
+    Refused(std::io::Error),
+}
+
+/// Writes a text into a file that is there, in one go.
+///
+/// # Errors
+/// The operating system's, by whether the file was open by then.
+pub fn write(path: &Path, text: &str) -> Result<(), WriteError> {
+    let file = OpenOptions::new().write(true).truncate(true).open(path);
+    file.map_err(WriteError::Unopened)?.write_all(text.as_bytes()).map_err(WriteError::Refused)
 }
 
 /// The error of the operating system about `path`, by its meaning.

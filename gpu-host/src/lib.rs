@@ -16,7 +16,8 @@
 //! | [`pid_namespace`] | whether a `/proc` counts as the machine itself does |
 //!
 //! Parsers take text, readers take a root; nothing below [`Roots::default`] knows `/sys` or
-//! `/proc`. Nothing is cached, nothing is written but lock files, nothing is woken.
+//! `/proc`. Nothing is cached, nothing is written but lock files and what a caller hands to
+//! [`file::write`], nothing is woken.
 
 #![forbid(unsafe_code)]
 

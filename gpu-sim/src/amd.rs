@@ -3,6 +3,7 @@
 
 mod fdinfo;
 mod metrics;
+mod mode;
 
 use gpu_core::{Bytes, Count, DrmClient, Nanoseconds, Pid};
 
@@ -13,6 +14,8 @@ use crate::workload::{Part, Use, UseKind, Workload};
 
 pub(crate) use fdinfo::text as fdinfo;
 pub(crate) use metrics::blob as gpu_metrics;
+pub use mode::ModeRefusal;
+pub(crate) use mode::valid as valid_modes;
 
 /// What one process shows on one partition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -90,8 +90,8 @@ impl Backend for SimBackend {
 
     fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
         match self.vendor {
-            Vendor::NVIDIA => Ok(&self.partitioner),
-            _ => Err(Absence::NotSupported { why: "the simulation cuts NVIDIA's boards only" }),
+            Vendor::NVIDIA | Vendor::AMD => Ok(&self.partitioner),
+            _ => Err(Absence::NotSupported { why: "the simulation cuts NVIDIA's and AMD's boards only" }),
         }
     }
 }

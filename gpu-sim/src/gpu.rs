@@ -319,6 +319,9 @@ pub struct AmdSpec {
     /// Memory modes on offer.
     #[serde(default)]
     pub memory_modes: Vec<String>,
+    /// Memory mode that was asked for: in force when the driver is loaded again.
+    #[serde(default)]
+    pub memory_request: Option<String>,
     /// xGMI hive; `None` outside one.
     #[serde(default)]
     pub hive_id: Option<u64>,

@@ -1,4 +1,6 @@
-//! [`SimPartitioner`]: changes how a simulated world's NVIDIA boards are cut, in process.
+//! [`SimPartitioner`]: changes how a simulated world's boards are cut, in process.
+
+mod amd;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,8 +19,8 @@ use crate::mig::MigRefusal;
 use crate::scene::Scene;
 use crate::world::World;
 
-/// Changes MIG on a simulated world's NVIDIA boards, as their driver would: the same world's
-/// backends and trees show it. Processes of the world count as users.
+/// Changes MIG on a simulated world's NVIDIA boards, and modes on those of AMD's, as their drivers
+/// would: the same world's backends and trees show it. Processes of the world count as users.
 ///
 /// ```
 /// use gpu_core::{Inner, Partitioner, Backend, plan::Request};
@@ -41,14 +43,14 @@ pub struct SimPartitioner {
 }
 
 impl SimPartitioner {
-    /// The NVIDIA boards of that world.
+    /// The boards of that world.
     #[must_use]
     pub fn new(world: World) -> Self {
         Self { world, turn: Arc::default() }
     }
 
     fn position(&self, scene: &Scene, device: DeviceId) -> Result<usize, Refusal> {
-        let mut gpus = scene.gpus_of(Vendor::NVIDIA);
+        let mut gpus = scene.gpus_of(device.vendor());
         let found = gpus.find(|(position, gpu)| {
             inventory::device_id(scene.machine(), gpu) == device && !scene.gpu(*position).lost
         });
@@ -58,7 +60,7 @@ impl SimPartitioner {
     fn look(&self, device: DeviceId) -> Result<(usize, Device, Scene), Refusal> {
         let scene = self.world.scene();
         let position = self.position(&scene, device)?;
-        let found = inventory::inventory(&scene, Vendor::NVIDIA).device(device).cloned();
+        let found = inventory::inventory(&scene, device.vendor()).device(device).cloned();
         let found = found.ok_or(Refusal::UnknownUnit { unit: UnitId::Device(device) })?;
         Ok((position, found, scene))
     }
@@ -70,6 +72,15 @@ impl SimPartitioner {
             found if found == planned => Ok((position, state)),
             found => Err(Refusal::Stale { device, planned, found }),
         }
+    }
+
+    /// The same of a change of one part, which boards that are cut as a whole do not have.
+    fn begin_cut(&self, device: DeviceId, planned: Fingerprint) -> Result<(usize, BoardState), Refusal> {
+        if device.vendor() == Vendor::AMD {
+            let why = "a mode makes all partitions at once: set the mode compute_partition".to_owned();
+            return Err(Refusal::NotSupported { why });
+        }
+        self.begin(device, planned)
     }
 
     fn change<T>(
@@ -90,6 +101,9 @@ impl SimPartitioner {
 impl Partitioner for SimPartitioner {
     fn board(&self, device: DeviceId) -> Result<BoardState, Refusal> {
         let (position, device, scene) = self.look(device)?;
+        if device.vendor() == Vendor::AMD {
+            return amd::board(device, position, &scene);
+        }
         let Silicon::Nvidia(nvidia) = &scene.machine().gpus[position].silicon else {
             return Err(Refusal::UnknownUnit { unit: device.id.into() });
         };
@@ -108,7 +122,7 @@ impl Partitioner for SimPartitioner {
 
     fn create(&self, device: DeviceId, on: Fingerprint, new: &New, inner: &Inner) -> Result<Done, Refusal> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let (position, before) = self.begin(device, on)?;
+        let (position, before) = self.begin_cut(device, on)?;
         let id = self.change(device.into(), |machine| {
             let index = new.profile.0;
             let (profile, slices) = offered(machine, position, index).ok_or(MigRefusal::InvalidArgument)?;
@@ -133,7 +147,7 @@ impl Partitioner for SimPartitioner {
 
     fn create_inner(&self, parent: PartitionId, on: Fingerprint, slices: u32) -> Result<Done, Refusal> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let (position, before) = self.begin(parent.device(), on)?;
+        let (position, before) = self.begin_cut(parent.device(), on)?;
         let id = self.change(parent.into(), |machine| {
             machine.create_compute_instance(position, parent.index(), slices, None)
         })?;
@@ -146,7 +160,7 @@ impl Partitioner for SimPartitioner {
 
     fn destroy(&self, partition: PartitionId, on: Fingerprint) -> Result<Done, Refusal> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let (position, before) = self.begin(partition.device(), on)?;
+        let (position, before) = self.begin_cut(partition.device(), on)?;
         let by: Vec<User> = before.users_of(partition).copied().collect();
         if !by.is_empty() {
             return Err(Refusal::InUse { unit: partition.into(), by });
@@ -182,6 +196,10 @@ impl Partitioner for SimPartitioner {
         value: &str,
     ) -> Result<ModeChange, Refusal> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if device.vendor() == Vendor::AMD {
+            let (position, state) = self.begin(device, on)?;
+            return self.set_amd_mode(&state, position, mode, value);
+        }
         let enable = match (mode, value) {
             (Mode::MIG, "enabled") => true,
             (Mode::MIG, "disabled") => false,

@@ -17,6 +17,7 @@ mod process;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::amd::ModeRefusal;
 use crate::fault::Fault;
 use crate::gpu::Silicon;
 use crate::scene::Scene;
@@ -80,6 +81,41 @@ impl Tree {
         disk::bring(&self.root, &self.plan, &plan)?;
         self.plan = plan;
         Ok(())
+    }
+
+    /// Does what drivers do when their files are written: where somebody has written another mode
+    /// into a file of a GPU of AMD's, the world is changed as its driver would, and the trees with
+    /// it. Says what became of each write; a mode that was refused reads as before.
+    ///
+    /// A kernel does this before the write ends, a folder of files cannot: until then the written
+    /// text stands there, and nothing else has changed.
+    ///
+    /// # Errors
+    /// When a file cannot be written or removed.
+    ///
+    /// ```
+    /// let mut machine = gpu_sim::Machine::preset("mi300x-8")?;
+    /// machine.workloads.clear();
+    /// let root = std::env::temp_dir().join(format!("gpu-sim-obey-{}", std::process::id()));
+    /// let mut tree = gpu_sim::World::new(machine).write_tree(&root)?;
+    /// let mode = tree.sysfs().join("bus/pci/devices/0000:05:00.0/current_compute_partition");
+    /// std::fs::write(&mode, "CPX")?;
+    /// assert_eq!(tree.obey()?, [Ok(())]);
+    /// let nodes = std::fs::read_dir(tree.sysfs().join("class/kfd/kfd/topology/nodes"))?;
+    /// assert_eq!(nodes.count(), 2 + 8 + 7); // two processors, the GPU in parts, and seven whole
+    /// std::fs::write(&mode, "TPX")?;
+    /// assert_eq!(tree.obey()?, [Err(gpu_sim::ModeRefusal::Invalid)]);
+    /// assert_eq!(std::fs::read_to_string(&mode)?, "CPX\n");
+    /// # std::fs::remove_dir_all(&root)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn obey(&mut self) -> io::Result<Vec<Result<(), ModeRefusal>>> {
+        let written = amd::written_modes(&self.root, &self.world.machine());
+        let answers: Vec<_> = written.into_iter().map(|write| write.carry_out(&self.world)).collect();
+        if !answers.is_empty() {
+            self.refresh()?;
+        }
+        Ok(answers)
     }
 }
 

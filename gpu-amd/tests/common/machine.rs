@@ -39,7 +39,8 @@ impl Drop for Folder {
 }
 
 pub fn backend(world: &World, tree: &Tree) -> Box<dyn Backend> {
-    let roots = Roots::default().sysfs(tree.sysfs()).proc(tree.proc());
+    let locks = tree.sysfs().with_file_name("locks");
+    let roots = Roots::default().sysfs(tree.sysfs()).proc(tree.proc()).locks(locks);
     let options = gpu_amd::Options::new(roots).clock(Arc::new(world.clock().clone()));
     gpu_amd::discover(&options).backend.expect("amdgpu is there")
 }

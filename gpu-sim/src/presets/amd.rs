@@ -112,6 +112,7 @@ pub(super) fn gpu(product: &Product, n: u8, parts: u32, first_drm: u32) -> Gpu {
             compute_modes: if can_be_cut { modes(product.dies) } else { Vec::new() },
             memory_mode: can_be_cut.then(|| "NPS1".to_owned()),
             memory_modes: if can_be_cut { vec!["NPS1".to_owned(), "NPS4".to_owned()] } else { Vec::new() },
+            memory_request: None,
             hive_id: Some(0xd2c9_0000_0000_0017),
             partitions,
             power_file: product.power_file,

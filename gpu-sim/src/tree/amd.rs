@@ -8,10 +8,11 @@ use gpu_core::{Hertz, Vendor};
 
 use super::pci::{directory, drm_nodes};
 use super::plan::Plan;
-use crate::amd::{self, AmdUse};
+use crate::amd::{self, AmdUse, ModeRefusal};
 use crate::gpu::{AmdPowerFile, AmdSpec, Gpu, Silicon};
-use crate::machine::LinkKindSpec;
+use crate::machine::{LinkKindSpec, Machine};
 use crate::scene::Scene;
+use crate::world::World;
 
 /// Where the compute driver shows its nodes.
 const NODES: &str = "sys/class/kfd/kfd/topology/nodes";
@@ -289,4 +290,37 @@ fn process_on<'a>(
     plan.line(path, &format!("vram_{gpu_id}"), memory);
     plan.line(path, &format!("sdma_{gpu_id}"), copies);
     plan.line(path, &format!("stats_{gpu_id}/cu_occupancy"), units);
+}
+
+/// A mode that somebody wrote into a file.
+pub(super) struct WrittenMode {
+    gpu: usize,
+    text: String,
+    set: fn(&mut Machine, usize, &str) -> Result<(), ModeRefusal>,
+}
+
+impl WrittenMode {
+    pub(super) fn carry_out(self, world: &World) -> Result<(), ModeRefusal> {
+        world.change_modes(|machine| (self.set)(machine, self.gpu, &self.text))
+    }
+}
+
+/// The mode files below `root` that hold something else than the machine's modes. One that is
+/// empty is being written.
+pub(super) fn written_modes(root: &Path, machine: &Machine) -> Vec<WrittenMode> {
+    let mut found = Vec::new();
+    for (gpu, of) in machine.gpus.iter().enumerate() {
+        let Silicon::Amd(spec) = &of.silicon else { continue };
+        let folder = root.join(directory(of));
+        let mut look = |name: &str, mode: &Option<String>, set| {
+            let Ok(text) = std::fs::read_to_string(folder.join(name)) else { return };
+            let text = text.trim().to_owned();
+            if !text.is_empty() && mode.as_ref().is_some_and(|mode| *mode != text) {
+                found.push(WrittenMode { gpu, text, set });
+            }
+        };
+        look("current_compute_partition", &spec.compute_mode, Machine::set_compute_mode);
+        look("current_memory_partition", &spec.memory_mode, Machine::set_memory_mode);
+    }
+    found
 }
