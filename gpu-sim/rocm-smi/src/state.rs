@@ -17,6 +17,8 @@ pub struct State {
     described: Machine,
     /// What a client's indexes mean: position of the GPU and of its partition.
     order: Vec<(usize, usize)>,
+    /// What each GPU and the processes on it show now, by position.
+    shown: Vec<(GpuState, Vec<AmdUse>)>,
     pub faults: Faults,
 }
 
@@ -52,9 +54,17 @@ impl State {
         let faults = Faults::of(&machine);
         let world = World::new(machine.clone());
         let scene = world.scene();
-        let mut state = Self { world, scene, described: machine, order: Vec::new(), faults };
+        let mut state =
+            Self { world, scene, described: machine, order: Vec::new(), shown: Vec::new(), faults };
+        state.look();
         state.enumerate();
         state
+    }
+
+    fn look(&mut self) {
+        self.scene = self.world.scene();
+        let gpus = 0..self.scene.machine().gpus.len();
+        self.shown = gpus.map(|gpu| (self.scene.gpu(gpu), self.scene.amd_uses(gpu))).collect();
     }
 
     /// Finds out what there is, as the library does when it is initialised: a device for each
@@ -83,7 +93,7 @@ impl State {
     /// Lets time pass.
     pub fn advance(&mut self, span: Nanoseconds) {
         self.world.clock().advance(span);
-        self.scene = self.world.scene();
+        self.look();
     }
 
     /// The same machine, at the same or a later time, with these faults beside its own. Indexes
@@ -115,11 +125,11 @@ impl State {
         let (position, part) = *self.order.get(index as usize).ok_or(Code::INVALID_ARGS)?;
         let gpu = self.scene.machine().gpus.get(position).ok_or(Code::INTERNAL_EXCEPTION)?;
         let Silicon::Amd(amd) = &gpu.silicon else { return Err(Code::INTERNAL_EXCEPTION) };
-        let state = self.scene.gpu(position);
+        let (state, uses) = self.shown.get(position).ok_or(Code::INTERNAL_EXCEPTION)?;
         if state.lost {
             return Err(Code::NOT_SUPPORTED);
         }
-        Ok(View { of: self, position, part, gpu, amd, state })
+        Ok(View { of: self, position, part, gpu, amd, state, uses })
     }
 
     /// Every device, with its index.
@@ -136,10 +146,11 @@ pub struct View<'a> {
     pub part: usize,
     pub gpu: &'a Gpu,
     pub amd: &'a AmdSpec,
-    pub state: GpuState,
+    pub state: &'a GpuState,
+    uses: &'a [AmdUse],
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// Bus, device, and the partition in the bits of the function.
     pub fn bdfid(&self) -> u64 {
         let pci = self.gpu.pci;
@@ -167,10 +178,9 @@ impl View<'_> {
     }
 
     /// What computing processes show on this partition.
-    pub fn uses(&self) -> Vec<AmdUse> {
-        let mut uses = self.of.scene.amd_uses(self.position);
-        uses.retain(|of| of.computes && of.partition == self.part);
-        uses
+    pub fn uses(&self) -> impl Iterator<Item = &'a AmdUse> + use<'a> {
+        let part = self.part;
+        self.uses.iter().filter(move |of| of.computes && of.partition == part)
     }
 
     /// The weight of the xGMI link to another device.

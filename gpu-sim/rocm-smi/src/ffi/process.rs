@@ -10,7 +10,7 @@ use crate::state::{State, View};
 
 /// What the uses of one process add up to. Occupancy is in per cent of full dies, as in the
 /// library: cut-down ones never reach 100.
-fn sum(pid: u32, uses: impl Iterator<Item = AmdUse>, dies: u64) -> Process {
+fn sum(pid: u32, uses: &[&AmdUse], dies: u64) -> Process {
     let (mut vram, mut sdma_us, mut units) = (0, 0, 0);
     for of in uses {
         vram += of.memory.get();
@@ -22,8 +22,7 @@ fn sum(pid: u32, uses: impl Iterator<Item = AmdUse>, dies: u64) -> Process {
 }
 
 fn pids(state: &State) -> Vec<u32> {
-    let mut pids: Vec<u32> =
-        state.views().flat_map(|(_, view)| view.uses().into_iter().map(|of| of.pid.0)).collect();
+    let mut pids: Vec<u32> = state.views().flat_map(|(_, view)| view.uses().map(|of| of.pid.0)).collect();
     pids.sort_unstable();
     pids.dedup();
     pids
@@ -34,12 +33,12 @@ fn dies(view: &View<'_>) -> u64 {
 }
 
 fn process(state: &State, pid: u32) -> Result<Process, Code> {
-    let all = state.views().flat_map(|(_, view)| view.uses()).filter(|of| of.pid == Pid(pid));
-    let all: Vec<AmdUse> = all.collect();
+    let all: Vec<&AmdUse> =
+        state.views().flat_map(|(_, view)| view.uses()).filter(|of| of.pid == Pid(pid)).collect();
     if all.is_empty() {
         return Err(Code::NOT_FOUND);
     }
-    Ok(sum(pid, all.into_iter(), state.views().map(|(_, view)| dies(&view)).sum()))
+    Ok(sum(pid, &all, state.views().map(|(_, view)| dies(&view)).sum()))
 }
 
 #[unsafe(no_mangle)]
@@ -60,7 +59,7 @@ pub extern "C" fn rsmi_compute_process_info_by_pid_get(pid: u32, out: Out<Proces
 pub extern "C" fn rsmi_compute_process_gpus_get(pid: u32, indexes: Out<u32>, count: Out<u32>) -> Code {
     call("rsmi_compute_process_gpus_get", None, |state| {
         process(state, pid)?;
-        let on = |view: &View<'_>| view.uses().iter().any(|of| of.pid == Pid(pid));
+        let on = |view: &View<'_>| view.uses().any(|of| of.pid == Pid(pid));
         let all: Vec<u32> = state.views().filter(|(_, view)| on(view)).map(|(index, _)| index).collect();
         indexes.list(count, &all)
     })
@@ -70,10 +69,10 @@ pub extern "C" fn rsmi_compute_process_gpus_get(pid: u32, indexes: Out<u32>, cou
 pub extern "C" fn rsmi_compute_process_info_by_device_get(pid: u32, index: u32, out: Out<Process>) -> Code {
     call("rsmi_compute_process_info_by_device_get", Some(index), |state| {
         let view = state.at(index)?;
-        let uses: Vec<AmdUse> = view.uses().into_iter().filter(|of| of.pid == Pid(pid)).collect();
+        let uses: Vec<&AmdUse> = view.uses().filter(|of| of.pid == Pid(pid)).collect();
         if uses.is_empty() {
             return Err(Code::NOT_FOUND);
         }
-        out.put(sum(pid, uses.into_iter(), dies(&view)))
+        out.put(sum(pid, &uses, dies(&view)))
     })
 }

@@ -1,7 +1,7 @@
 //! What devices show: activity, power, temperatures, clocks, fans, the PCIe link.
 
 use gpu_core::{Hertz, MemoryKind, Millicelsius};
-use gpu_sim::AmdPowerFile;
+use gpu_sim::{AmdMetricsForm, AmdPowerFile};
 
 use crate::abi::{Code, FREQUENCIES, Frequencies, PcieBandwidth, Utilization};
 use crate::ffi::{rsmi, unsupported};
@@ -157,8 +157,11 @@ rsmi! {
     fn rsmi_dev_gpu_clk_freq_get(kind: u32, levels: Out<Frequencies>) |view| levels.put(clock(view, kind)?);
     fn rsmi_dev_pci_bandwidth_get(bandwidth: Out<PcieBandwidth>) |view| bandwidth.put(link(view));
     fn rsmi_dev_pci_replay_counter_get(count: Out<u64>) |view| {
-        let _ = view;
-        count.put(0)
+        // As with gpu_metrics: drivers of boards of that age have no such file.
+        match view.amd.gpu_metrics {
+            Some(AmdMetricsForm::V1_3) | None => Err(Code::NOT_SUPPORTED),
+            _ => count.put(0),
+        }
     };
     fn rsmi_dev_fan_rpms_get(sensor: u32, speed: Out<i64>) |view| {
         speed.put(i64::try_from(fan(view, sensor)? / 2).unwrap_or(i64::MAX))
