@@ -103,12 +103,13 @@ fn front_pages_define_nothing() {
 }
 
 /// Where the published libraries stand.
-const LIBRARIES: [&str; 7] = [
+const LIBRARIES: [&str; 8] = [
     "gpu-core/src/",
     "gpu-host/src/",
     "gpu-nvidia/src/",
     "gpu-nvidia/mig/src/",
     "gpu-amd/src/",
+    "gpu-amd/rocm-smi/src/",
     "gpu-intel/src/",
     "src/",
 ];

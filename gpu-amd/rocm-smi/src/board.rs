@@ -36,6 +36,7 @@ pub(crate) struct Part {
     pub(crate) index: u32,
     /// Which partition of its GPU it is.
     pub(crate) number: u32,
+    /// Its render node, where the library tells one of its own.
     pub(crate) render_minor: Option<u32>,
 }
 
@@ -62,6 +63,13 @@ impl Board {
     /// True for a GPU that shares a card, and its power sensor, with another (MI250, MI250X).
     pub(crate) fn is_one_of_two_dies(&self) -> bool {
         matches!(self.device_id, 0x7408 | 0x740c)
+    }
+
+    /// True where the driver writes mainline's gpu_metrics 1.6: 6.4.1 takes it for AMD's own form of
+    /// the same number, which has other fields at the same places. Header: size, format, content.
+    pub(crate) fn has_mainlines_metrics(&self) -> bool {
+        let blob = std::fs::read(self.path.join("gpu_metrics")).unwrap_or_default();
+        matches!(blob[..], [low, high, 1, 6, ..] if u16::from_le_bytes([low, high]) == 384)
     }
 
     /// Why nothing may be asked now, if so: the GPU is gone (for which the library has no code of
@@ -111,6 +119,7 @@ pub(crate) fn look(library: &Library, sysfs: &Path) -> Result<Boards, Error> {
     for board in &mut found.boards {
         board.parts.sort_by_key(|part| (part.number, part.index));
         drop_repeated(board, &mut found.errors);
+        forget_repeated_nodes(&mut board.parts);
     }
     name_by_hardware(&mut found.boards);
     Ok(found)
@@ -138,6 +147,14 @@ fn drop_repeated(board: &mut Board, errors: &mut Vec<Error>) {
         }
         same
     });
+}
+
+/// 6.1.2 tells the first partition's render node of all of them: through it nobody reaches another.
+fn forget_repeated_nodes(parts: &mut [Part]) {
+    let Some((first, others)) = parts.split_first_mut() else { return };
+    for other in others.iter_mut().filter(|other| other.render_minor == first.render_minor) {
+        other.render_minor = None;
+    }
 }
 
 /// `unique_id` names a GPU for life, where no other on the machine claims the same.

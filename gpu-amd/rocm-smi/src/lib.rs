@@ -21,7 +21,8 @@
 //!   `rocm_smi_lib`) must be there; `rocm_smi_lib_sys` writes into its own source folder. A program
 //!   that was linked does not start on a machine without the library.
 //! - **The library can end the process.** It asserts: a node of the compute driver without its
-//!   folder `io_links` aborts (seen in 6.1.2). That is looked for before it is first called, and
+//!   folder `io_links` aborts (seen in 6.1.2; a label of a
+//!   temperature that it does not know makes it give up). That is looked for before it is first called, and
 //!   again before it looks at the machine anew; a file that vanishes between the look and the call,
 //!   and whatever it asserts besides, remain. So does a lock that a killed process left in
 //!   `/dev/shm`: calls may then hang.
@@ -50,12 +51,15 @@
 //! raw functions are called, all in `ffi.rs`, one at a time in the whole process.
 //!
 //! # Where it differs from `gpu-amd`
-//! Over the same machine, value by value (`tests/same.rs`); what is not in this table is equal or
-//! told by one of the two alone.
+//! Over the same machine, value by value: by the simulated library (`tests/same.rs`), which AMD's
+//! 6.1.2 and 6.4.1 are held against (`tests/witness.rs`). What is not in this table is equal or told
+//! by one of the two alone.
 //!
 //! | what | rocm_smi | gpu-amd | who is right, and why |
 //! |---|---|---|---|
-//! | newer gpu_metrics | no energy | energy | gpu-amd: 6.1.2 knows the forms up to 1.5 |
+//! | newer gpu_metrics | no energy | energy | gpu-amd: 6.1.2 knows the forms up to 1.5, 6.4.1 more |
+//! | mainline's gpu_metrics 1.6 | 6.4.1: 0 J, from the wrong place: not asked here | energy | gpu-amd |
+//! | render node of a partition | the first's for all: absent here | its own | gpu-amd; 6.4.1 is right too |
 //! | a partition's numbers | the whole GPU's again: absent here | its own | gpu-amd |
 //! | memory activity of APUs | none | from gpu_metrics | gpu-amd |
 //! | distance over PCIe | hops: see [`RocmSmiBackend::paths`] | the nearest common bridge | both |

@@ -142,7 +142,12 @@ impl Reader<'_> {
         let limits = || library.power_limits(index);
         self.put(&mut reading.power_limit_min, Metric::PowerLimitMin, || limit(limits().map(|(min, _)| min)));
         self.put(&mut reading.power_limit_max, Metric::PowerLimitMax, || limit(limits().map(|(_, max)| max)));
-        self.put(&mut reading.energy, Metric::Energy, || elsewhere(board, self.energy()?, Microjoules::ZERO));
+        self.put(&mut reading.energy, Metric::Energy, || {
+            if board.has_mainlines_metrics() {
+                return Err(Absence::NotSupported { why: "rocm_smi misreads mainline's gpu_metrics 1.6" });
+            }
+            elsewhere(board, self.energy()?, Microjoules::ZERO)
+        });
     }
 
     /// The counter counts in 2⁻¹⁶ J (kernel: `energy_accumulator`), which the library rounds to

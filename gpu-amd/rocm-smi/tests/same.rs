@@ -55,6 +55,10 @@ impl Compared<'_> {
             assert!(theirs.nodes.iter().all(|node| ours.nodes.contains(node)), "{:?}", theirs.nodes);
             assert!(theirs.memory_total.value().is_none() && ours.memory_total.value().is_some());
             self.seen.insert("a partition's numbers");
+            if theirs.nodes.is_empty() && !ours.nodes.is_empty() {
+                assert_ne!(theirs.id.index(), 0);
+                self.seen.insert("render node of a partition");
+            }
         }
     }
 
@@ -96,6 +100,9 @@ impl Compared<'_> {
             return;
         }
         match metric {
+            Metric::Energy if absence.to_string().contains("mainline") => {
+                self.seen.insert("mainline's gpu_metrics 1.6")
+            }
             Metric::Energy => self.seen.insert("newer gpu_metrics"),
             Metric::MemoryBusy => self.seen.insert("memory activity of APUs"),
             _ => {

@@ -2,8 +2,9 @@
 //!
 //! Nothing here is hardware, and nothing is measured: ask `gpu_sim_is_simulated()` (the real
 //! library has no such function) where a person must not be misled. It answers as 6.1.2 does over
-//! the same machine's trees, mistakes included: a partition shows the whole GPU, forms of
-//! `gpu_metrics` after 1.5 are not known, energy comes with a rounded unit.
+//! the same machine's trees, mistakes included: a partition shows the whole GPU and the
+//! first partition's render node, forms of `gpu_metrics` after 1.5 are not known, energy comes with
+//! a rounded unit. (The tests of `gpu-amd/rocm-smi` hold it to that, beside the real one.)
 //!
 //! # Which machine
 //! Read when the library is initialised from nothing, in this order:

@@ -41,7 +41,8 @@ rsmi! {
         text_of(view, text, length as usize, Some("hynix"))
     };
     fn rsmi_dev_drm_render_minor_get(minor: Out<u32>) |view| {
-        minor.put(view.amd.partitions.get(view.part).ok_or(Code::NOT_SUPPORTED)?.drm.render)
+        // 6.1.2 says the first partition's node of all.
+        minor.put(view.gpu.drm.as_ref().ok_or(Code::NOT_SUPPORTED)?.render)
     };
     fn rsmi_dev_unique_id_get(id: Out<u64>) |view| id.put(view.amd.unique_id.ok_or(Code::NOT_SUPPORTED)?);
     fn rsmi_dev_pci_id_get(id: Out<u64>) |view| id.put(view.bdfid());

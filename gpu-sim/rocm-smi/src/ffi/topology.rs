@@ -36,7 +36,9 @@ rsmi! {
     };
     fn rsmi_topo_get_link_type(other: u32, hops: Out<u64>, kind: Out<u32>) |view| {
         let is_linked = weight(view, other)?.is_some();
-        hops.put(if is_linked { 1 } else { 2 })?;
+        // Over one processor, or over two between which the simulated trees tell of no link.
+        let far = if view.gpu.numa == view.of.at(other)?.gpu.numa { 2 } else { 4 };
+        hops.put(if is_linked { 1 } else { far })?;
         kind.put(if is_linked { XGMI } else { PCIE })
     };
     fn rsmi_minmax_bandwidth_get(other: u32, least: Out<u64>, most: Out<u64>) |view| {
