@@ -46,7 +46,7 @@ impl Refused {
                 Absence::NotPermitted { needs: Need::Other("to read what rocm_smi reads (root, mostly)") }
             }
             Some(Self::BUSY) => Absence::TimedOut,
-            Some(code) => Absence::Failed { at: self.at, code: Some(code.cast_signed()) },
+            Some(code) => Absence::Failed { at: self.at, code: Some(i32::from_ne_bytes(code.to_ne_bytes())) },
             None => Absence::Failed { at: self.at, code: None },
         }
     }
