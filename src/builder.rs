@@ -50,6 +50,13 @@ impl NodeBuilder {
         self
     }
 
+    /// Keeps the lock files that writers of this family hold while they change a board in this
+    /// folder instead of `/run/gpu-accounting`: an agent in a container names the host's.
+    pub fn locks(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.system.locks = Some(folder.into());
+        self
+    }
+
     /// Does not look for this vendor's GPUs.
     pub fn without(mut self, vendor: Vendor) -> Self {
         self.disabled.push(vendor);

@@ -12,6 +12,7 @@ pub(crate) struct System {
     pub(crate) sysfs_root: Option<PathBuf>,
     pub(crate) proc_root: Option<PathBuf>,
     pub(crate) nvml: Option<PathBuf>,
+    pub(crate) locks: Option<PathBuf>,
 }
 
 impl System {
@@ -23,6 +24,9 @@ impl System {
         }
         if let Some(root) = self.proc_root {
             roots = roots.proc(root);
+        }
+        if let Some(folder) = self.locks {
+            roots = roots.locks(folder);
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new_or_unknown(&roots.proc));
         let pids = pid_namespace::view(&roots.proc, roots.proc_is_usual());

@@ -96,6 +96,7 @@ fn mi300x(machine: &Machine, sysfs: &Path) -> Files {
         files.add(&path, &[STATUS, "mem_info_vram_total", "mem_info_vram_used", "mem_info_gtt_total"]);
         files.add(&path, &["mem_info_gtt_used", "gpu_busy_percent", "current_link_speed"]);
         files.add(&path, &["current_link_width", "ras/umc_err_count", "ras/gfx_err_count"]);
+        files.add(&path, &["ras/gpu_vram_bad_pages", "pp_dpm_sclk", "pp_dpm_mclk", "gpu_metrics"]);
         let chip = chip(&path, "amdgpu");
         files.add(&chip, &["power1_input", "power1_cap", "power1_cap_default", "power1_cap_min"]);
         files.add(&chip, &["power1_cap_max", "temp1_input", "temp2_input", "temp3_input", "temp2_crit"]);
@@ -104,16 +105,29 @@ fn mi300x(machine: &Machine, sysfs: &Path) -> Files {
     files
 }
 
-/// The compute driver's list of processes, each one's list of files, and those files.
+/// The compute driver's list of processes, each one's list of files and queues, and those files.
 fn compute_processes(sysfs: &Path) -> Files {
     let list = |folder: &Path| -> Vec<PathBuf> {
         let entries = std::fs::read_dir(folder).expect("the folder is readable");
         entries.map(|entry| entry.expect("the folder is readable").path()).collect()
     };
     let root = sysfs.join("class/kfd/kfd/proc");
-    let processes = list(&root);
-    let files = processes.iter().flat_map(|process| list(process)).collect();
-    Files { files, folders: std::iter::once(root).chain(processes).collect() }
+    let mut files = Files { files: Vec::new(), folders: vec![root.clone()] };
+    for process in list(&root) {
+        for entry in list(&process) {
+            let name = entry.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name == "queues" {
+                files.files.extend(list(&entry).iter().map(|queue| queue.join("gpuid")));
+                files.folders.push(entry);
+            } else if name.starts_with("stats_") {
+                files.files.push(entry.join("cu_occupancy"));
+            } else if name != "pasid" {
+                files.files.push(entry);
+            }
+        }
+        files.folders.push(process);
+    }
+    files
 }
 
 /// Under i915 with the backport, of GPUs that nothing throttles.

@@ -18,7 +18,9 @@
 //! links[]      a, b (device ids), kind
 //! processes[]  unit, pid, pid_view, name, start_ns (since boot), kinds, memory_bytes,
 //!              busy_permille, memory_busy_permille, encoder_busy_permille,
-//!              decoder_busy_permille
+//!              decoder_busy_permille, occupied_units, queue_copy_ns; by DRM's accounting, beside
+//!              and not in addition: clients, client_memory_bytes, system_memory_bytes,
+//!              evicted_memory_bytes, graphics_ns, compute_ns, copy_ns, video_ns
 //! unmanaged[]  pci, pci_id, vendor, driver, why
 //! problems[]   vendor, at, kind, detail
 //! ```
@@ -208,6 +210,16 @@ fn process(of: &ProcessReading) -> Facts {
         .result("memory_busy_permille", of.memory_busy.map(|measured| measured.value))
         .result("encoder_busy_permille", of.encoder_busy.map(|measured| measured.value))
         .result("decoder_busy_permille", of.decoder_busy.map(|measured| measured.value))
+        .result("occupied_units", of.occupied_units.map(|measured| measured.value))
+        .result("queue_copy_ns", of.queue_copy_time.map(|measured| measured.value))
+        .result("clients", of.clients.map(|measured| measured.value))
+        .result("client_memory_bytes", of.client_memory.map(|measured| measured.value))
+        .result("system_memory_bytes", of.system_memory.map(|measured| measured.value))
+        .result("evicted_memory_bytes", of.evicted_memory.map(|measured| measured.value))
+        .result("graphics_ns", of.graphics_time.map(|measured| measured.value))
+        .result("compute_ns", of.compute_time.map(|measured| measured.value))
+        .result("copy_ns", of.copy_time.map(|measured| measured.value))
+        .result("video_ns", of.video_time.map(|measured| measured.value))
 }
 
 fn unmanaged(of: &Unmanaged) -> Facts {

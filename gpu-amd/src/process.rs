@@ -97,8 +97,7 @@ impl Holdings {
             let holding = self.holding(pid, first, gpu_id);
             holding.copies = joined(holding.copies, copies, Nanoseconds::saturating_add);
         } else if let Some(gpu_id) = id("stats_") {
-            let Ok(stats) = folder.folder(name) else { return };
-            let units = stats.read_u64("cu_occupancy", OCCUPANCY).map(Count);
+            let units = folder.read_u64_in(name, "cu_occupancy", OCCUPANCY).map(Count);
             let holding = self.holding(pid, first, gpu_id);
             holding.units = joined(holding.units, units, Count::saturating_add);
         } else if name == "queues" {
@@ -133,7 +132,7 @@ impl Holding {
 }
 
 fn gpu_of(queues: &Folder, queue: &str) -> Option<u32> {
-    u32::try_from(queues.folder(queue).ok()?.read_u64("gpuid", QUEUE).ok()?).ok()
+    u32::try_from(queues.read_u64_in(queue, "gpuid", QUEUE).ok()?).ok()
 }
 
 /// What two contexts hold together; a context without such a file holds nothing of the sort.

@@ -21,6 +21,10 @@ use crate::file;
 /// folder.each(|name| names.push(name.to_owned()))?;
 /// assert_eq!(names, ["vram_7"]);
 /// assert_eq!(folder.read_u64("vram_7", "vram_*"), Ok(4096));
+/// std::fs::create_dir_all(root.join("stats_7"))?;
+/// std::fs::write(root.join("stats_7/cu_occupancy"), "38\n")?;
+/// assert_eq!(folder.read_u64_in("stats_7", "cu_occupancy", "stats_*"), Ok(38));
+/// assert!(folder.read_u64_in(&"x".repeat(200), "cu_occupancy", "stats_*").is_err());
 /// # std::fs::remove_dir_all(&root)
 /// # }
 /// ```
@@ -58,8 +62,33 @@ impl Folder {
     /// # Errors
     /// Why it cannot be read: see [`Attribute::with_bytes`](file::Attribute::with_bytes).
     pub fn read_u64(&self, name: &str, label: &'static str) -> Result<u64, Absence> {
+        self.number(name, label)
+    }
+
+    /// The number in the file `name` of the directory `folder` in this one, without opening that.
+    ///
+    /// # Errors
+    /// As [`Folder::read_u64`]; `Failed` when both names together are longer than any that a
+    /// kernel makes.
+    pub fn read_u64_in(&self, folder: &str, name: &str, label: &'static str) -> Result<u64, Absence> {
+        const TOO_LONG: usize = 128;
+        let mut path = [0_u8; TOO_LONG];
+        let parts = [folder.as_bytes(), b"/", name.as_bytes()];
+        let mut end = 0;
+        for part in parts {
+            let room =
+                path.get_mut(end..end + part.len()).ok_or(Absence::Failed { at: label, code: None })?;
+            room.copy_from_slice(part);
+            end += part.len();
+        }
+        let path =
+            std::str::from_utf8(&path[..end]).map_err(|_| Absence::Failed { at: label, code: None })?;
+        self.number(path, label)
+    }
+
+    fn number(&self, path: &str, label: &'static str) -> Result<u64, Absence> {
         let mut page = [0_u8; file::PAGE];
-        let count = self.0.read(name, &mut page).map_err(|error| file::absence(&error, label))?;
+        let count = self.0.read(path, &mut page).map_err(|error| file::absence(&error, label))?;
         file::parse_u64(&page[..count]).ok_or(Absence::Failed { at: label, code: None })
     }
 }

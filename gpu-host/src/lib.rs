@@ -12,6 +12,7 @@
 //! | [`boot`], [`SystemClock`] | which boot, and what time |
 //! | [`stat`], [`ProcSweeper`] | processes: name, start time, device files held open |
 //! | [`lock`] | nothing: it keeps writers of this family apart |
+//! | [`cgroup`] | nothing: whose container, job or service a cgroup path is |
 //! | [`pid_namespace`] | whether a `/proc` counts as the machine itself does |
 //!
 //! Parsers take text, readers take a root; nothing below [`Roots::default`] knows `/sys` or
@@ -20,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 pub mod boot;
+pub mod cgroup;
 mod clock;
 pub mod drm;
 pub mod fdinfo;

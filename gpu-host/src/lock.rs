@@ -72,6 +72,7 @@ impl Lock {
     }
 }
 
+#[allow(unused_mut)] // not every system has modes
 fn make(folder: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
@@ -82,17 +83,16 @@ fn make(folder: &Path) -> std::io::Result<()> {
     }
 }
 
-#[cfg(unix)]
+/// For its owner alone, and nobody is led to another file by a link in the folder.
+#[allow(unused_variables)] // not every system has these
 fn private(options: &mut OpenOptions) {
+    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    // Nobody is led to another file by a link in the folder.
+    #[cfg(target_os = "linux")]
     std::os::unix::fs::OpenOptionsExt::custom_flags(options, rustix::fs::OFlags::NOFOLLOW.bits() as i32);
 }
 
-#[cfg(not(unix))]
-fn private(_options: &mut OpenOptions) {}
-
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn try_lock(file: &File) -> std::io::Result<bool> {
     match rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(true),
@@ -101,7 +101,7 @@ fn try_lock(file: &File) -> std::io::Result<bool> {
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(not(target_os = "linux"))]
 fn try_lock(_file: &File) -> std::io::Result<bool> {
-    Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "devices are changed on Unix only"))
+    Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "devices are changed on Linux only"))
 }

@@ -12,6 +12,7 @@ use crate::board::{Board, Boards};
 use crate::cut::GpuInstance;
 use crate::discover::Options;
 use crate::ffi::Library;
+use crate::gpm::Activity;
 use crate::process::{self, Lists, Look};
 use crate::reading::{self, Reader, Trust};
 use crate::{capability, inventory, partition};
@@ -29,6 +30,7 @@ pub struct NvidiaBackend {
     /// meanwhile.
     looking: Mutex<()>,
     lists: Mutex<Lists>,
+    activity: Mutex<Activity>,
     library: Library,
     path: PathBuf,
     proc: PathBuf,
@@ -46,6 +48,7 @@ impl NvidiaBackend {
         Ok(Self {
             boards: RwLock::new(Arc::new(boards)),
             looking: Mutex::default(),
+            activity: Mutex::default(),
             lists: Mutex::new(Lists::new(&version, view)),
             library,
             path: path.to_path_buf(),
@@ -156,6 +159,10 @@ impl NvidiaBackend {
             if wants(board.gpu_instance(instance).into()) {
                 let slot = sample.push(board.gpu_instance(instance), Reading::default());
                 is_good &= self.instance(instance, beyond, query, now, slot) == Trust::Good;
+                if beyond.is_none() && query.metrics.has(Metric::Busy) {
+                    let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
+                    slot.busy = activity.busy(&self.library, board, instance, now);
+                }
             }
             for device in &instance.devices {
                 let unit = board.compute_instance(instance, device);
@@ -213,6 +220,13 @@ fn gone(board: &Board) -> Problem {
     let error =
         Error::new(ErrorKind::DeviceLost, board.id.to_string(), "NVML answers that the GPU is lost or gone");
     Problem::new(Vendor::NVIDIA, &error)
+}
+
+impl Drop for NvidiaBackend {
+    fn drop(&mut self) {
+        let activity = self.activity.get_mut().unwrap_or_else(PoisonError::into_inner);
+        activity.end(&self.library);
+    }
 }
 
 impl Backend for NvidiaBackend {

@@ -36,6 +36,13 @@ pub(crate) struct Instance(sys::nvmlGpuInstance_t);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ComputeInstance(sys::nvmlComputeInstance_t);
 
+/// What GPM saw of a GPU instance at one time; to be given back with `gpm_free`.
+#[derive(Debug)]
+pub(crate) struct GpmSample(sys::nvmlGpmSample_t);
+
+// SAFETY: as for a device's handle; NVML's functions about samples may be called from any thread.
+unsafe impl Send for GpmSample {}
+
 /// NVML, loaded and initialised. Dropping it shuts NVML down and unloads the library.
 #[derive(Debug)]
 pub(crate) struct Library {
@@ -174,6 +181,8 @@ impl Plain for sys::nvmlGpuInstanceProfileInfo_st {}
 impl Plain for sys::nvmlComputeInstanceProfileInfo_st {}
 impl Plain for sys::nvmlComputeInstanceInfo_st {}
 impl Plain for sys::nvmlFieldValue_st {}
+impl Plain for sys::nvmlGpmSupport_t {}
+impl Plain for sys::nvmlGpmMetricsGet_t {}
 impl Plain for Attributes {}
 impl Plain for ProcessInfo {}
 impl Plain for Utilization {}
@@ -452,6 +461,43 @@ impl Library {
 
     pub(crate) fn destroy_compute_instance(&self, of: ComputeInstance) -> Result<(), Code> {
         call!(self, nvmlComputeInstanceDestroy(of.0))
+    }
+
+    /// True where GPM works.
+    pub(crate) fn gpm_supported(&self, of: Handle) -> Result<bool, Code> {
+        let mut support: sys::nvmlGpmSupport_t = zeroed();
+        support.version = sys::NVML_GPM_SUPPORT_VERSION;
+        call!(self, nvmlGpmQueryDeviceSupport(of.0, &mut support))?;
+        Ok(support.isSupportedDevice != 0)
+    }
+
+    pub(crate) fn gpm_sample(&self) -> Result<GpmSample, Code> {
+        let mut sample = std::ptr::null_mut();
+        call!(self, nvmlGpmSampleAlloc(&mut sample))?;
+        Ok(GpmSample(sample))
+    }
+
+    /// Gives a sample back. One that NVML does not take back is lost, and harms nobody.
+    pub(crate) fn gpm_free(&self, sample: GpmSample) {
+        let _ = call!(self, nvmlGpmSampleFree(sample.0));
+    }
+
+    /// Takes a sample of a GPU instance of the GPU `of`.
+    pub(crate) fn gpm_take(&self, of: Handle, instance: u32, sample: &mut GpmSample) -> Result<(), Code> {
+        call!(self, nvmlGpmMigSampleGet(of.0, instance, sample.0))
+    }
+
+    /// Percent of the time between two samples of one instance in which something ran.
+    pub(crate) fn gpm_busy(&self, first: &GpmSample, second: &GpmSample) -> Result<f64, Code> {
+        let mut asked: sys::nvmlGpmMetricsGet_t = zeroed();
+        asked.version = sys::NVML_GPM_METRICS_GET_VERSION;
+        (asked.numMetrics, asked.sample1, asked.sample2) = (1, first.0, second.0);
+        asked.metrics[0].metricId = sys::nvmlGpmMetricId_t_NVML_GPM_METRIC_GRAPHICS_UTIL;
+        call!(self, nvmlGpmMetricsGet(&mut asked))?;
+        match asked.metrics[0].nvmlReturn {
+            0 => Ok(asked.metrics[0].value),
+            code => Err(Code(code)),
+        }
     }
 
     /// Fills `rows` with a list of processes and says how many there are.

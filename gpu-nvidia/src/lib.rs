@@ -23,6 +23,7 @@ mod cut;
 mod discover;
 mod error;
 mod ffi;
+mod gpm;
 mod inventory;
 mod kernel;
 mod partition;

@@ -332,3 +332,53 @@ fn cursors_end_with_their_processes() {
     assert_eq!(answer.cursor(device, pids[0]), 0);
     assert!(answer.reading(device).get(Metric::Power).is_ok());
 }
+
+/// Activity of an instance is what ran in it between two samples, by GPM: the preset's processes
+/// are 350 and 60 thousandths busy. Before Hopper NVML measures none.
+#[test]
+fn instances_show_their_activity_from_hopper_on() {
+    let machine = Machine::preset("mixed").unwrap();
+    let up = machine.started_at;
+    let clock = Arc::new(Hand(std::sync::Mutex::new((up, WallTime(machine.booted_at.0 + up.0)))));
+    let (installed, _) = start(&machine);
+    let backend = installed.backend_by(Arc::<Hand>::clone(&clock));
+    let device = backend.inventory().unwrap().devices.remove(0);
+    let part =
+        |profile: &str| device.partitions().find(|part| part.profile.to_string() == profile).unwrap().id;
+    let first = sample(&*backend);
+    assert_eq!(first.reading(part("3g.40gb")).busy, Err(Absence::NotYet));
+    let later = up.plus(Nanoseconds::from_secs(10));
+    clock.set(later, WallTime(machine.booted_at.0 + later.0));
+    drive(installed.folder(), &format!(r#"{{"uptime_ns": {}}}"#, later.0));
+    let second = sample(&*backend);
+    let busy = |profile: &str| second.reading(part(profile)).busy.unwrap();
+    assert_eq!(busy("3g.40gb").value.get(), 350);
+    assert_eq!(busy("3g.40gb").window(), Some(Nanoseconds::from_secs(10)));
+    assert_eq!((busy("1g.10gb").value.get(), busy("2g.20gb").value.get()), (60, 0));
+    // What is the whole board's stays the board's.
+    assert!(second.reading(part("3g.40gb")).power.is_err() && second.reading(device.id).power.is_ok());
+
+    let (_installed, ampere) = start(&Machine::preset("dgx-a100-8").unwrap());
+    let cut = ampere.inventory().unwrap().devices.remove(0).partitions.remove(0).id;
+    let told = sample(&*ampere).reading(cut).busy.unwrap_err().to_string();
+    assert!(told.contains("from Hopper on"), "{told}");
+}
+
+/// An instance that is destroyed and made again in between:
+/// what GPM held of the old life is not compared with the new.
+#[test]
+fn activity_of_an_old_life_is_not_the_new_ones() {
+    let mut machine = Machine::preset("mixed").unwrap();
+    machine.workloads.clear();
+    let (installed, backend) = start(&machine);
+    let part = backend.inventory().unwrap().devices[0].partitions[0].id;
+    assert_eq!(sample(&*backend).reading(part).busy, Err(Absence::NotYet));
+    let gone = mig(&mut machine, 0).instances.iter().position(|of| of.id == part.index()).unwrap();
+    let instance = mig(&mut machine, 0).instances.remove(gone);
+    change(&installed, &machine);
+    assert!(backend.inventory().is_ok());
+    mig(&mut machine, 0).instances.push(instance);
+    change(&installed, &machine);
+    assert!(backend.inventory().is_ok());
+    assert_eq!(sample(&*backend).reading(part).busy, Err(Absence::NotYet));
+}

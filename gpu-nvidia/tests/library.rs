@@ -117,6 +117,10 @@ fn every_code_from_every_call_is_survived() {
         "nvmlDeviceGetGpuInstances",
         "nvmlGpuInstanceGetInfo",
         "nvmlDeviceGetNvLinkState",
+        "nvmlGpmQueryDeviceSupport",
+        "nvmlGpmSampleAlloc",
+        "nvmlGpmMigSampleGet",
+        "nvmlGpmMetricsGet",
         "nvmlDeviceGetNvLinkRemoteDeviceType",
         "nvmlDeviceGetNvLinkRemotePciInfo_v2",
         "nvmlDeviceGetTopologyCommonAncestor",
@@ -126,12 +130,15 @@ fn every_code_from_every_call_is_survived() {
         "*",
     ];
     let codes: Vec<u32> = (1..=30).chain([777, 999]).collect();
+    let installed = Installed::new(&Machine::preset("mixed").unwrap());
+    let mut faulty = 0;
     for function in functions {
         for code in &codes {
-            let mut machine = Machine::preset("mixed").unwrap();
-            machine.faults =
-                vec![Fault::ReturnCode { function: function.to_owned(), code: *code, gpu: None }];
-            let installed = Installed::new(&machine);
+            // Read whenever NVML is initialised from nothing.
+            let fault = format!(r#"{{"return_code": {{"function": "{function}", "code": {code}}}}}"#);
+            let control = installed.folder().join("control.json");
+            std::fs::write(control, format!(r#"{{"faults": [{fault}]}}"#)).unwrap();
+            faulty += usize::from(!matches!(installed.discover().outcome, Outcome::Available));
             let found = installed.discover();
             let Some(backend) = found.backend else { continue };
             let inventory = backend.inventory();
@@ -150,6 +157,8 @@ fn every_code_from_every_call_is_survived() {
             }
         }
     }
+    // Where every call fails, there is nothing to read through: the faults are in force.
+    assert_eq!(faulty, codes.len());
 }
 
 #[test]

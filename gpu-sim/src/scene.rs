@@ -155,6 +155,20 @@ impl Scene {
         of.busy.integral(age(start), age(until))
     }
 
+    /// How long a GPU, or one GPU instance of it, has been busy since the simulation started, in
+    /// thousandths × nanoseconds: the sum over what runs there.
+    #[must_use]
+    pub fn busy_time(&self, position: usize, instance: Option<u32>) -> u128 {
+        let here = |part: Part| match (instance, part) {
+            (None, _) => true,
+            (Some(instance), Part::Mig { gi, .. }) => gi == instance,
+            _ => false,
+        };
+        let start = self.machine().started_at;
+        let uses = self.uses_ever(position).filter(|(_, of)| here(of.part));
+        uses.map(|(workload, of)| self.work(workload, of, start)).sum()
+    }
+
     fn is_lost(&self, position: usize) -> bool {
         let now = self.now;
         let is =

@@ -13,6 +13,29 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # The geometry, drawn
+//! Places are in memory slots; where a profile may begin is marked, and how far it reaches. On the
+//! boards with seven compute slices (A100, H100, H200, B200 and their like) no `1g` lies at slot 7,
+//! and both memory and compute bind: two `3g` take all memory and leave a compute slice that
+//! nothing can have.
+//! ```text
+//! slot        0   1   2   3   4   5   6   7     slices  at most
+//! 1g, 1g+me   ■   ■   ■   ■   ■   ■   ■            1      7, 1
+//! 1g (×2 GB)  ■━━━    ■━━━    ■━━━    ■━━━         1      4
+//! 2g          ■━━━    ■━━━    ■━━━                 2      3
+//! 3g          ■━━━━━━━━━━━    ■━━━━━━━━━━━         3      2
+//! 4g          ■━━━━━━━━━━━                         4      1
+//! 7g          ■━━━━━━━━━━━━━━━━━━━━━━━━━━━         7      1
+//! ```
+//! The small ones (A30, RTX PRO) have four slots and four compute slices:
+//! ```text
+//! slot        0   1   2   3     slices  at most
+//! 1g          ■   ■   ■   ■        1      4
+//! 2g          ■━━━    ■━━━         2      2
+//! 4g          ■━━━━━━━━━━━         4      1
+//! ```
+//! There `+me.all` takes every media engine, so that what lies beside it is `-me`.
+//!
 //! # Three numbers called profile id
 //! | number | type | example: `1g.5gb` of an A100 |
 //! |---|---|---|

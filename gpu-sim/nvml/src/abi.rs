@@ -17,6 +17,7 @@ impl Code {
     pub const INSUFFICIENT_SIZE: Self = Self(7);
     pub const DRIVER_NOT_LOADED: Self = Self(9);
     pub const TIMEOUT: Self = Self(10);
+    pub const NO_DATA: Self = Self(21);
     pub const GPU_IS_LOST: Self = Self(15);
     pub const IN_USE: Self = Self(19);
     pub const LIB_RM_VERSION_MISMATCH: Self = Self(18);
@@ -125,6 +126,16 @@ structs! {
     }
     /// `nvmlComputeInstanceInfo_t`.
     CiInfo { device: usize, gpu_instance: usize, id: c_uint, profile: c_uint, placement: Placement }
+    /// `nvmlGpmSupport_t`.
+    GpmSupport { version: c_uint, supported: c_uint }
+    /// `nvmlGpmMetric_t`; the value is a `double`, by its bits.
+    GpmMetric {
+        id: c_uint, code: c_uint, value: u64, short_name: usize, long_name: usize, unit: usize,
+    }
+    /// `nvmlGpmMetricsGet_t`.
+    GpmMetrics {
+        version: c_uint, count: c_uint, first: usize, second: usize, metrics: [GpmMetric; 210],
+    }
     /// `nvmlEventData_t`.
     EventData { device: usize, event: c_ulonglong, data: c_ulonglong, gi: c_uint, ci: c_uint }
 }

@@ -4,6 +4,7 @@ mod clocks;
 mod control;
 mod device;
 mod events;
+mod gpm;
 mod instance;
 mod memory;
 mod mig;
@@ -19,6 +20,7 @@ impl<T> Named for Out<T> {}
 impl Named for TextIn {}
 impl Named for TextOut {}
 impl Named for u32 {}
+impl Named for crate::handle::GpmSample {}
 
 /// Declares exported functions: each goes through [`call`](crate::gate::call) under its own name,
 /// with the GPU that its first argument names, if it names one.

@@ -18,6 +18,13 @@ pub struct GpuInstance(pub usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComputeInstance(pub usize);
 
+/// `nvmlGpmSample_t`.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GpmSample(pub usize);
+
+// SAFETY: a number in the size of a pointer.
+unsafe impl Plain for GpmSample {}
 // SAFETY: a number in the size of a pointer.
 unsafe impl Plain for Device {}
 // SAFETY: a number in the size of a pointer.
@@ -29,6 +36,7 @@ const GPU: usize = 0x4e56_1000_0000;
 const MIG: usize = 0x4e56_2000_0000;
 const GI: usize = 0x4e56_3000_0000;
 const CI: usize = 0x4e56_4000_0000;
+const GPM: usize = 0x4e56_5000_0000;
 const KIND: usize = !0x0fff_ffff;
 
 /// Which GPU (position in the description), GPU instance and compute instance.
@@ -75,6 +83,20 @@ impl GpuInstance {
 
     pub fn place(self) -> Result<(usize, u32), Code> {
         unpack(GI, self.0).map(|(gpu, gi, _)| (gpu, gi))
+    }
+}
+
+impl GpmSample {
+    /// The sample at a position of the list of all; there are never that many.
+    pub fn new(position: usize) -> Self {
+        Self(GPM | (position & 0xfff_ffff >> 1) << 1)
+    }
+
+    pub fn place(self) -> Result<usize, Code> {
+        if self.0 & KIND != GPM || self.0 & 1 != 0 {
+            return Err(Code::INVALID_ARGUMENT);
+        }
+        Ok((self.0 & !KIND) >> 1)
     }
 }
 

@@ -47,6 +47,10 @@ fn structs_are_laid_out_as_in_the_header() {
         GiInfo.placement = nvmlGpuInstanceInfo_t.placement;
         CiProfile.ofas = nvmlComputeInstanceProfileInfo_t.sharedOfaCount;
         CiInfo.placement = nvmlComputeInstanceInfo_t.placement;
+        GpmSupport.supported = nvmlGpmSupport_t.isSupportedDevice;
+        GpmMetric.value = nvmlGpmMetric_t.value;
+        GpmMetric.short_name = nvmlGpmMetric_t.metricInfo;
+        GpmMetrics.metrics = nvmlGpmMetricsGet_t.metrics;
         EventData.ci = nvmlEventData_t.computeInstanceId;
     }
 }

@@ -1,0 +1,113 @@
+//! [`Source`]: where the boards come from.
+
+use std::error::Error;
+use std::path::Path;
+
+use gpu_accounting::{Node, Vendor};
+use gpu_nvidia_mig::Board as Table;
+use gpu_sim::Machine;
+
+use crate::args::Args;
+use crate::board::Board;
+use crate::list;
+
+pub struct Source {
+    pub boards: Vec<Board>,
+    /// `machine`, `simulation` or `table`.
+    pub kind: &'static str,
+    /// What there is to say above everything that is not hardware.
+    pub warning: Option<String>,
+    /// A board of the tables is on no node.
+    pub node: Option<Node>,
+}
+
+impl Source {
+    /// Finds the boards that the command line names.
+    pub fn open(args: &Args) -> Result<Self, Box<dyn Error>> {
+        if !args.boards.is_empty() {
+            return Ok(Self::on_paper(args)?);
+        }
+        let mut builder = Node::builder().only([Vendor::NVIDIA]);
+        if let Some(name) = &args.sim {
+            builder = builder.machine(Machine::load(name)?);
+        }
+        if let Some(library) = &args.nvml {
+            builder = builder.nvml(library);
+        }
+        if let Some(locks) = &args.locks {
+            builder = builder.locks(locks);
+        }
+        let node = builder.build();
+        let simulated = match (node.simulated(), &args.nvml) {
+            (Some(name), _) => Some(format!("machine {name:?}")),
+            (None, Some(library)) if is_simulated(library) => Some(format!("NVML {}", library.display())),
+            _ => None,
+        };
+        let warning = simulated.map(|what| format!("SIMULATED {what}: nothing below is hardware"));
+        let kind = if warning.is_some() { "simulation" } else { "machine" };
+        let inventory = node.inventory();
+        let boards: Vec<Board> = (0..)
+            .zip(inventory.devices)
+            .map(|(position, device)| Board::of(&node, position, device))
+            .collect();
+        if boards.is_empty() {
+            return Err(nothing(&node, &inventory.problems).into());
+        }
+        Ok(Self { boards, kind, warning, node: Some(node) })
+    }
+
+    fn on_paper(args: &Args) -> Result<Self, String> {
+        let keys = (0..).zip(&args.boards);
+        let boards = keys.map(|(position, key)| {
+            let table = Table::named(key).map_err(|error| error.to_string())?;
+            Ok(Board::of_table(table, position))
+        });
+        let mut boards: Vec<Board> = boards.collect::<Result<_, String>>()?;
+        if let (Some(text), [board]) = (&args.live, &mut boards[..]) {
+            let cut = board.cut.as_mut().map_err(|why| why.clone())?;
+            cut.layout = list::layout(text, &cut.profiles, &cut.geometry)?;
+        }
+        let warning = "ON PAPER: boards of the tables; nothing below is hardware".to_owned();
+        Ok(Self { boards, kind: "table", warning: Some(warning), node: None })
+    }
+
+    /// The boards that `--gpu` names; all of them where it is not given.
+    pub fn chosen(&self, names: &[String]) -> Result<Vec<&Board>, String> {
+        if let Some(stranger) =
+            names.iter().find(|name| *name != "all" && !self.boards.iter().any(|of| of.is_called(name)))
+        {
+            let there: Vec<String> = self.boards.iter().map(|board| board.position.to_string()).collect();
+            return Err(format!("no GPU {stranger}: there are {}", there.join(", ")));
+        }
+        let named = |board: &&Board| names.iter().any(|name| name == "all" || board.is_called(name));
+        Ok(self.boards.iter().filter(|board| names.is_empty() || named(board)).collect())
+    }
+
+    /// The board of a position that came from here.
+    pub fn board(&self, position: u32) -> Option<&Board> {
+        self.boards.iter().find(|board| board.position == position)
+    }
+
+    /// The name of the simulated machine, when it is one in process.
+    pub fn machine(&self) -> Option<&str> {
+        self.node.as_ref()?.simulated()
+    }
+}
+
+fn nothing(node: &Node, problems: &[gpu_accounting::Problem]) -> String {
+    let mut text = "no GPU of NVIDIA's here".to_owned();
+    for of in node.outcomes().iter().filter(|of| of.vendor == Vendor::NVIDIA) {
+        text += &format!(" ({})", of.outcome);
+    }
+    for problem in problems {
+        text += &format!("; {problem}");
+    }
+    let keys: Vec<&str> = Table::all().iter().map(Table::key).collect();
+    text + "; take a simulated machine (--sim mixed), or plan on paper: --board " + &keys.join(", ")
+}
+
+/// True for gpu-sim's library, which exports a function of that name; the real one has none.
+fn is_simulated(path: &Path) -> bool {
+    const MARK: &[u8] = b"gpu_sim_is_simulated";
+    std::fs::read(path).is_ok_and(|bytes| bytes.windows(MARK.len()).any(|window| window == MARK))
+}

@@ -1,0 +1,160 @@
+//! Real containers of containerd, Docker and podman, started here and named by their cgroups, held
+//! against what the runtimes themselves say of them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use gpu_core::{Container, Owner, Pid, QosClass, Runtime};
+use gpu_host::cgroup::owner_of;
+
+/// A folder of its own, with busybox as the root of containers, and what runs in it.
+struct Ground {
+    folder: PathBuf,
+    daemons: Vec<Child>,
+}
+
+impl Ground {
+    fn new(name: &str) -> Self {
+        let folder = PathBuf::from(format!("/tmp/gpu-host-{name}-{}", std::process::id()));
+        let bin = folder.join("root/bin");
+        fs::create_dir_all(&bin).unwrap();
+        fs::copy("/bin/busybox", bin.join("busybox")).expect("busybox-static is installed");
+        for tool in ["sleep", "sh"] {
+            std::os::unix::fs::symlink("busybox", bin.join(tool)).unwrap();
+        }
+        Self { folder, daemons: Vec::new() }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+
+    fn daemon(&mut self, command: &mut Command, socket: &str) {
+        let log = fs::File::create(self.folder.join("daemon.log")).unwrap();
+        let child = command.stdout(Stdio::null()).stderr(log).spawn().expect("the daemon is installed");
+        self.daemons.push(child);
+        let started = Instant::now();
+        while !Path::new(socket).exists() {
+            let log = || fs::read_to_string(self.folder.join("daemon.log")).unwrap_or_default();
+            assert!(started.elapsed() < Duration::from_secs(60), "no {socket}: {}", log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        for daemon in &mut self.daemons {
+            // What does not end by itself is ended.
+            let _ = Command::new("kill").arg(daemon.id().to_string()).status();
+            let _ = daemon.wait();
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn container(pid: &str) -> Container {
+    let pid = Pid(pid.trim().parse().unwrap_or_else(|_| panic!("no pid: {pid:?}")));
+    let owner = owner_of(Path::new("/proc"), pid).unwrap();
+    match owner {
+        Owner::Container(container) => container,
+        other => panic!("process {pid} belongs to {other}: {}", cgroup(pid)),
+    }
+}
+
+fn cgroup(pid: Pid) -> String {
+    fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap()
+}
+
+#[test]
+#[ignore = "needs root, containerd and busybox-static"]
+fn containerd_alone_and_as_kubelet_would() {
+    let mut ground = Ground::new("containerd");
+    let socket = ground.path("containerd.sock");
+    let mut daemon = Command::new("containerd");
+    daemon.args(["--root", &ground.path("lib"), "--state", &ground.path("run"), "--address", &socket]);
+    ground.daemon(&mut daemon, &socket);
+    let ctr = |arguments: &[&str]| run(Command::new("ctr").args(["-a", &socket]).args(arguments));
+    let uid = "0b5b3b3e-0a0d-4c3b-9f5e-1d2c3b4a5f60";
+    let id = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    let path = format!("/kubepods/burstable/pod{uid}/{id}");
+    let root = ground.path("root");
+    ctr(&["run", "-d", "--rootfs", &root, "train-7", "/bin/sleep", "100"]);
+    ctr(&["run", "-d", "--cgroup", &path, "--rootfs", &root, id, "/bin/sleep", "100"]);
+    // TASK PID STATUS, as the runtime tells.
+    let tasks = ctr(&["task", "ls"]);
+    let mut seen = 0;
+    for line in tasks.lines().skip(1) {
+        let mut words = line.split_whitespace();
+        let (name, pid) = (words.next().unwrap(), words.next().unwrap());
+        let container = container(pid);
+        assert_eq!(container.id.as_str(), name);
+        if name == id {
+            let pod = container.pod.expect("in a pod");
+            assert_eq!((pod.uid.to_string().as_str(), pod.qos), (uid, QosClass::Burstable));
+        } else {
+            assert_eq!((container.runtime, container.pod), (Runtime::Containerd, None));
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 2, "{tasks}");
+    for name in ["train-7", id] {
+        ctr(&["task", "kill", "-s", "9", name]);
+    }
+}
+
+#[test]
+#[ignore = "needs root, Docker and busybox-static"]
+fn docker() {
+    let mut ground = Ground::new("docker");
+    let socket = ground.path("docker.sock");
+    let host = format!("unix://{socket}");
+    let mut daemon = Command::new("dockerd");
+    daemon.args(["--data-root", &ground.path("data"), "--exec-root", &ground.path("exec")]);
+    daemon.args(["-H", &host, "--pidfile", &ground.path("pid"), "--iptables=false", "--ip-masq=false"]);
+    daemon.args(["--bridge=none", "--storage-driver", "vfs", "--default-ulimit", "nofile=1024:1024"]);
+    ground.daemon(&mut daemon, &socket);
+    let docker = |arguments: &[&str]| run(Command::new("docker").args(["-H", &host]).args(arguments));
+    let image = ground.path("image.tar");
+    run(Command::new("tar").args(["-C", &ground.path("root"), "-cf", &image, "."]));
+    docker(&["import", &image, "busybox"]);
+    let id = docker(&["run", "-d", "--network", "none", "busybox", "/bin/sleep", "100"]);
+    let pid = docker(&["inspect", "--format", "{{.State.Pid}}", id.trim()]);
+    let told = docker(&["inspect", "--format", "{{.Id}}", id.trim()]);
+    let container = container(&pid);
+    assert_eq!((container.runtime, container.id.as_str()), (Runtime::Docker, told.trim()));
+    docker(&["rm", "-f", id.trim()]);
+}
+
+#[test]
+#[ignore = "needs root, podman, runc and busybox-static"]
+fn podman() {
+    let ground = Ground::new("podman");
+    let podman = |arguments: &[&str]| {
+        let (root, run_root) = (ground.path("lib"), ground.path("run"));
+        run(Command::new("podman")
+            .args(["--root", &root, "--runroot", &run_root, "--storage-driver", "vfs"])
+            .args(["--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", "runc"])
+            .args(arguments))
+    };
+    let limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
+    let root = ground.path("root");
+    let mut arguments = vec!["run", "-d", "--network", "none"];
+    arguments.extend(limits);
+    arguments.extend(["--rootfs", &root, "/bin/sleep", "100"]);
+    let id = podman(&arguments);
+    let pid = podman(&["inspect", "--format", "{{.State.Pid}}", id.trim()]);
+    let told = podman(&["inspect", "--format", "{{.Id}}", id.trim()]);
+    let container = container(&pid);
+    assert_eq!((container.runtime, container.id.as_str()), (Runtime::Podman, told.trim()));
+    podman(&["rm", "-f", "-t", "0", id.trim()]);
+}
