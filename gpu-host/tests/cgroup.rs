@@ -73,7 +73,10 @@ fn containers_of_every_runtime() {
             None,
         ),
         (
-            "/docker/NODE/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-podU_D.slice/cri-containerd-ID.scope",
+            concat!(
+                "/docker/NODE/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice",
+                "/kubelet-kubepods-besteffort-podU_D.slice/cri-containerd-ID.scope"
+            ),
             Runtime::Containerd,
             Some(QosClass::BestEffort),
             None,

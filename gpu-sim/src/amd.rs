@@ -17,19 +17,34 @@ pub(crate) use metrics::blob as gpu_metrics;
 pub use mode::ModeRefusal;
 pub(crate) use mode::valid as valid_modes;
 
-/// What one process shows on one partition.
+/// What one process shows on one partition of an AMD GPU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct AmdUse {
-    pub(crate) pid: Pid,
+#[non_exhaustive]
+pub struct AmdUse {
+    /// The process.
+    pub pid: Pid,
     /// Position of the partition.
-    pub(crate) partition: usize,
-    pub(crate) memory: Bytes,
+    pub partition: usize,
+    /// Memory that it holds.
+    pub memory: Bytes,
     /// Compute units that its waves fill.
-    pub(crate) units: Count,
+    pub units: Count,
     /// Time that copy engines have worked for its queues.
-    pub(crate) copies: Nanoseconds,
+    pub copies: Nanoseconds,
     /// Has a context of the compute driver.
-    pub(crate) computes: bool,
+    pub computes: bool,
+}
+
+impl Scene {
+    /// What processes show on one AMD GPU, in the order of the description; nothing on a GPU of
+    /// another vendor.
+    ///
+    /// # Panics
+    /// When the machine has no GPU at that position.
+    #[must_use]
+    pub fn amd_uses(&self, position: usize) -> Vec<AmdUse> {
+        uses(self, position)
+    }
 }
 
 /// What processes show on one GPU, in the order of the description.

@@ -47,6 +47,7 @@ mod tree;
 mod workload;
 mod world;
 
+pub use amd::AmdUse;
 pub use amd::ModeRefusal;
 pub use backend::{SimBackend, SimSweeper};
 pub use clock::SimClock;
