@@ -52,6 +52,8 @@ mod blob;
 mod board;
 mod discover;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod gpu_metrics;
 mod inventory;
 mod kfd;
