@@ -6,10 +6,10 @@ use gpu_amd::fuzz;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    if let Some((partition, _, dies)) = fuzz::node(text) {
-        assert!(partition < 16, "bits of a location that are none");
-        if let Some((start, size)) = dies {
-            assert_eq!(start, partition * size);
+    if let Some(node) = fuzz::node(text) {
+        assert!(node.partition < 16, "bits of a location that are none");
+        if let Some((start, size)) = node.dies {
+            assert_eq!(start, node.partition * size);
         }
     }
     if let Some((heap, size)) = fuzz::bank(text) {

@@ -6,14 +6,22 @@ use crate::kfd::{self, IoLink};
 use crate::process::Entry;
 use crate::reading;
 
-/// What a node of the compute driver's topology tells of itself, as far as it can be checked:
-/// partition, compute units and dies. `None` for processors and what is refused.
+/// A node of the compute driver's topology, as far as it can be checked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Node {
+    /// Which partition of its GPU it says that it is.
+    pub partition: u32,
+    /// First die and number of dies.
+    pub dies: Option<(u32, u32)>,
+}
+
+/// What a node tells of itself. `None` for processors and what is refused.
 #[must_use]
-pub fn node(text: &str) -> Option<(u32, Option<u64>, Option<(u32, u32)>)> {
+pub fn node(text: &str) -> Option<Node> {
     let node = kfd::of_properties(0, text).ok()??;
     // Where its share of `gpu_metrics` lies is worked out of the same numbers.
     let _ = node.place();
-    Some((node.partition, node.compute_units, node.dies()))
+    Some(Node { partition: node.partition, dies: node.dies() })
 }
 
 /// Sort and size of a memory bank.
