@@ -14,6 +14,7 @@ const VENDOR: u64 = 0x1002;
 /// `heap_type` of device memory that the processor cannot see, and that it can.
 const DEVICE_HEAPS: [u64; 2] = [1, 2];
 
+const NO_BANK: Absence = Absence::NotSupported { why: "the compute driver lists no memory bank" };
 const UNREADABLE_BANK: Absence = Absence::Failed { at: "topology/nodes/*/mem_banks", code: None };
 
 /// Type of an I/O link, as in `kfd_crat.h`.
@@ -117,24 +118,35 @@ fn is_hidden(error: &Error) -> bool {
 fn node(path: &Path, number: u32, errors: &mut Vec<Error>) -> Result<Option<KfdNode>, Error> {
     let file = path.join("properties");
     let text = file::read_text(&file)?;
-    let properties = Properties(&text);
+    let Some(mut node) = of_properties(number, &text).map_err(|what| file::malformed(&file, what))? else {
+        return Ok(None);
+    };
+    node.gpu_id = optional_id(&path.join("gpu_id")).unwrap_or_else(|error| {
+        errors.push(error);
+        None
+    });
+    node.memory = memory(path, errors);
+    node.links = links(path, errors);
+    Ok(Some(node))
+}
+
+/// What the properties of a node say of it, or `None` when it is a processor.
+pub(crate) fn of_properties(number: u32, text: &str) -> Result<Option<KfdNode>, &'static str> {
+    let properties = Properties(text);
     match properties.get("simd_count") {
         Some(0) => return Ok(None),
         Some(_) => {}
-        None => return Err(file::malformed(&file, "no simd_count that is a number")),
+        None => return Err("no simd_count that is a number"),
     }
     if properties.get("vendor_id") != Some(VENDOR) {
-        return Err(file::malformed(&file, "a GPU node whose vendor_id is not AMD's"));
+        return Err("a GPU node whose vendor_id is not AMD's");
     }
-    let location = properties.get("location_id").ok_or_else(|| file::malformed(&file, "no location_id"))?;
+    let location = properties.get("location_id").ok_or("no location_id")?;
     let domain = properties.get("domain").unwrap_or(0);
     let (location, partition) = split_location(domain, location);
     Ok(Some(KfdNode {
         number,
-        gpu_id: optional_id(&path.join("gpu_id")).unwrap_or_else(|error| {
-            errors.push(error);
-            None
-        }),
+        gpu_id: None,
         location,
         partition,
         device_id: properties.get("device_id").and_then(|id| u16::try_from(id).ok()).unwrap_or(0),
@@ -147,8 +159,8 @@ fn node(path: &Path, number: u32, errors: &mut Vec<Error>) -> Result<Option<KfdN
         compute_units: compute_units(&properties),
         dies: properties.get("num_xcc").filter(|n| *n != 0),
         gfx_target_version: properties.get("gfx_target_version").filter(|v| *v != 0),
-        memory: memory(path, errors),
-        links: links(path, errors),
+        memory: Err(NO_BANK),
+        links: Vec::new(),
     }))
 }
 
@@ -185,35 +197,47 @@ fn optional_id(path: &Path) -> Result<Option<u32>, Error> {
 /// leaves no sum.
 fn memory(path: &Path, errors: &mut Vec<Error>) -> Result<Bytes, Absence> {
     let banks = entries(&path.join("mem_banks"), errors);
-    let mut sum = Err(Absence::NotSupported { why: "the compute driver lists no memory bank" });
+    let mut sum = Err(NO_BANK);
     for bank in banks.ok_or(UNREADABLE_BANK)? {
         let bank = bank.ok_or(UNREADABLE_BANK)?;
-        let properties = Properties(&bank.text);
-        let (Some(heap), Some(size)) = (properties.get("heap_type"), properties.get("size_in_bytes")) else {
+        let Some((heap, size)) = bank_of(&bank.text) else {
             errors.push(file::malformed(&bank.path, "no heap_type and size_in_bytes"));
             return Err(UNREADABLE_BANK);
         };
         if DEVICE_HEAPS.contains(&heap) {
             let so_far = sum.unwrap_or(Bytes::ZERO);
-            sum = Ok(so_far.checked_add(Bytes(size)).ok_or(UNREADABLE_BANK)?);
+            sum = Ok(so_far.checked_add(size).ok_or(UNREADABLE_BANK)?);
         }
     }
     sum
 }
 
+/// Sort and size of a memory bank.
+pub(crate) fn bank_of(text: &str) -> Option<(u64, Bytes)> {
+    let properties = Properties(text);
+    Some((properties.get("heap_type")?, Bytes(properties.get("size_in_bytes")?)))
+}
+
 fn links(path: &Path, errors: &mut Vec<Error>) -> Vec<IoLink> {
     let mut links = Vec::new();
     for link in entries(&path.join("io_links"), errors).into_iter().flatten().flatten() {
-        let properties = Properties(&link.text);
-        let number = |name: &str| properties.get(name).and_then(|n| u32::try_from(n).ok());
-        match (properties.get("type"), number("node_to"), number("weight")) {
-            (Some(kind), Some(to), weight) => {
-                links.push(IoLink { kind, to, weight: weight.unwrap_or(0) });
-            }
-            _ => errors.push(file::malformed(&link.path, "no type and node_to")),
+        match link_of(&link.text) {
+            Some(link) => links.push(link),
+            None => errors.push(file::malformed(&link.path, "no type and node_to")),
         }
     }
     links
+}
+
+/// A link whose weight is not told has none.
+pub(crate) fn link_of(text: &str) -> Option<IoLink> {
+    let properties = Properties(text);
+    let number = |name: &str| properties.get(name).and_then(|n| u32::try_from(n).ok());
+    Some(IoLink {
+        kind: properties.get("type")?,
+        to: number("node_to")?,
+        weight: number("weight").unwrap_or(0),
+    })
 }
 
 /// The properties of one memory bank or link.

@@ -149,7 +149,7 @@ fn mode_text(board: &Board, file: &'static str) -> Known<String> {
 }
 
 /// `SPX, DPX, QPX, CPX` → four names.
-fn split_list(text: &str) -> Vec<String> {
+pub(crate) fn split_list(text: &str) -> Vec<String> {
     text.split([',', ' ', '\n']).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 

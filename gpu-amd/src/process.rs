@@ -27,6 +27,32 @@ const SDMA: &str = "class/kfd/kfd/proc/*/sdma_*";
 const OCCUPANCY: &str = "class/kfd/kfd/proc/*/stats_*/cu_occupancy";
 const QUEUE: &str = "class/kfd/kfd/proc/*/queues/*/gpuid";
 
+/// What a name in a process' folder stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Entry {
+    Vram(u32),
+    Sdma(u32),
+    Stats(u32),
+    Queues,
+}
+
+impl Entry {
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        if name == "queues" {
+            return Some(Self::Queues);
+        }
+        let (kind, id) = name.split_once('_')?;
+        // `parse` takes a leading '+', which no kernel writes.
+        let id = if id.starts_with('+') { None } else { id.parse().ok() }?;
+        match kind {
+            "vram" => Some(Self::Vram(id)),
+            "sdma" => Some(Self::Sdma(id)),
+            "stats" => Some(Self::Stats(id)),
+            _ => None,
+        }
+    }
+}
+
 /// What one process holds on the GPU of one number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Holding {
@@ -86,23 +112,28 @@ impl Holdings {
     }
 
     fn file(&mut self, pid: Pid, first: usize, folder: &Folder, name: &str) {
-        let id = |prefix| name.strip_prefix(prefix).and_then(|id: &str| id.parse().ok());
-        if let Some(gpu_id) = id("vram_") {
-            let memory = folder.read_u64(name, VRAM).map(Bytes);
-            let holding = self.holding(pid, first, gpu_id);
-            holding.memory = joined(holding.memory, memory, Bytes::saturating_add);
-        } else if let Some(gpu_id) = id("sdma_") {
-            // The driver writes microseconds (kernel: `kfd_priv.h`, SDMA_ACTIVITY_DIVISOR).
-            let copies = folder.read_u64(name, SDMA).map(Nanoseconds::from_micros);
-            let holding = self.holding(pid, first, gpu_id);
-            holding.copies = joined(holding.copies, copies, Nanoseconds::saturating_add);
-        } else if let Some(gpu_id) = id("stats_") {
-            let units = folder.read_u64_in(name, "cu_occupancy", OCCUPANCY).map(Count);
-            let holding = self.holding(pid, first, gpu_id);
-            holding.units = joined(holding.units, units, Count::saturating_add);
-        } else if name == "queues" {
-            let Ok(queues) = folder.folder(name) else { return };
-            let _ = queues.each(|queue| self.queues.extend(gpu_of(&queues, queue)));
+        match Entry::of(name) {
+            Some(Entry::Vram(gpu_id)) => {
+                let memory = folder.read_u64(name, VRAM).map(Bytes);
+                let holding = self.holding(pid, first, gpu_id);
+                holding.memory = joined(holding.memory, memory, Bytes::saturating_add);
+            }
+            Some(Entry::Sdma(gpu_id)) => {
+                // The driver writes microseconds (kernel: `kfd_priv.h`, SDMA_ACTIVITY_DIVISOR).
+                let copies = folder.read_u64(name, SDMA).map(Nanoseconds::from_micros);
+                let holding = self.holding(pid, first, gpu_id);
+                holding.copies = joined(holding.copies, copies, Nanoseconds::saturating_add);
+            }
+            Some(Entry::Stats(gpu_id)) => {
+                let units = folder.read_u64_in(name, "cu_occupancy", OCCUPANCY).map(Count);
+                let holding = self.holding(pid, first, gpu_id);
+                holding.units = joined(holding.units, units, Count::saturating_add);
+            }
+            Some(Entry::Queues) => {
+                let Ok(queues) = folder.folder(name) else { return };
+                let _ = queues.each(|queue| self.queues.extend(gpu_of(&queues, queue)));
+            }
+            None => {}
         }
     }
 

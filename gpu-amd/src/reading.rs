@@ -482,7 +482,7 @@ fn free(
 }
 
 /// The highest clock of the driver's levels: `1: 2100Mhz *` is one, the star marks the present.
-fn highest_level(text: &[u8]) -> Option<Hertz> {
+pub(crate) fn highest_level(text: &[u8]) -> Option<Hertz> {
     let text = std::str::from_utf8(text).ok()?;
     let level = |line: &str| {
         let (_, rest) = line.split_once(':')?;
@@ -494,7 +494,7 @@ fn highest_level(text: &[u8]) -> Option<Hertz> {
 }
 
 /// `ue: 0\nce: 3` → (0, 3).
-fn parse_error_count(text: &[u8]) -> Option<(u64, u64)> {
+pub(crate) fn parse_error_count(text: &[u8]) -> Option<(u64, u64)> {
     let text = std::str::from_utf8(text).ok()?;
     let count = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
     Some((count("ue:")?, count("ce:")?))

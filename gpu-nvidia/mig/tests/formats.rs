@@ -358,3 +358,15 @@ fn patterns_have_stars() {
         assert_eq!(hit, fits, "{pattern} {text}");
     }
 }
+
+/// Found by fuzzing: quoted, a label may be longer than YAML allows a key to be.
+#[test]
+fn a_label_that_grows_when_it_is_written_reads_back() {
+    for label in ["\t".repeat(200), "\\".repeat(1020), "x y".repeat(400), "x".repeat(3000)] {
+        let entry = gpu_nvidia_mig::formats::PartedEntry::new(Devices::All, false, Vec::new());
+        let mut config = MigParted::default();
+        config.configs.push((label, vec![entry]));
+        let written = config.to_string();
+        assert_eq!(MigParted::from_yaml(&written).unwrap_or_else(|error| panic!("{error}")), config);
+    }
+}

@@ -1,6 +1,7 @@
 //! AMD's files, in the forms that the kernel's sources give (`amdgpu_pm.c`, `kfd_topology.c`,
 //! `kfd_process.c`, `amdgpu_ras.c`).
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -235,9 +236,10 @@ fn lines(properties: &[(&str, u64)]) -> String {
     })
 }
 
-/// Most nodes for which every process gets its files, as the kernel does it. On larger machines a
-/// process has those of the GPUs that it uses: 200 processes on 64 partitions are 40,000 files.
-const MOST_NODES: usize = 16;
+/// Most pairs of a process and a partition for which there are files, as the kernel has them for
+/// all. Past that, a process has those of the GPUs that it uses: of 200 processes on 64 partitions
+/// all would be 41,000 files, which take several times as long to write as the rest of the tree.
+const MOST_PAIRS: usize = 4096;
 
 /// `proc/<pid>`: files for every partition that the process could use, 0 where it holds nothing.
 fn processes(plan: &mut Plan, scene: &Scene, gpus: &[(usize, &Gpu)]) {
@@ -251,6 +253,8 @@ fn processes(plan: &mut Plan, scene: &Scene, gpus: &[(usize, &Gpu)]) {
         uses.extend(amd::uses(scene, *position).into_iter().map(|of| (*position, of)));
     }
     uses.retain(|(_, of)| of.computes);
+    let pids: BTreeSet<u32> = uses.iter().map(|(_, of)| of.pid.0).collect();
+    let all = nodes.len() * pids.len() <= MOST_PAIRS;
     for workload in scene.running() {
         let uses: Vec<_> = uses.iter().filter(|(_, of)| of.pid == workload.pid).collect();
         if uses.is_empty() {
@@ -259,7 +263,7 @@ fn processes(plan: &mut Plan, scene: &Scene, gpus: &[(usize, &Gpu)]) {
         let path = folder.join(workload.pid.to_string());
         plan.line(&path, "pasid", 0x8000 + workload.pid.0);
         for (n, (position, index, gpu_id)) in nodes.iter().enumerate() {
-            if nodes.len() <= MOST_NODES || uses.iter().any(|(on, _)| on == position) {
+            if all || uses.iter().any(|(on, _)| on == position) {
                 let here = |of: &&&(usize, AmdUse)| of.0 == *position && of.1.partition == *index;
                 process_on(plan, &path, *gpu_id, n, uses.iter().filter(here).map(|of| &of.1));
             }

@@ -307,6 +307,9 @@ fn target(
     Ok(Some(target))
 }
 
+/// YAML 1.2, 8.2.2: an implicit key is on one line and at most this long.
+const LONGEST_PLAIN_KEY: usize = 1000;
+
 impl fmt::Display for MigParted {
     /// The configuration as YAML, which reads back to the same.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -316,7 +319,13 @@ impl fmt::Display for MigParted {
         }
         writeln!(f, "mig-configs:")?;
         for (label, entries) in &self.configs {
-            writeln!(f, "  {}:", Quoted(label))?;
+            let label = Quoted(label).to_string();
+            // A key before a bare colon may have 1024 characters; a longer one is announced.
+            if label.chars().count() > LONGEST_PLAIN_KEY {
+                writeln!(f, "  ? {label}\n  :")?;
+            } else {
+                writeln!(f, "  {label}:")?;
+            }
             for entry in entries {
                 write_entry(f, entry)?;
             }
