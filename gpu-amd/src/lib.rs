@@ -52,7 +52,7 @@
 //!
 //! | what | version | rocm-smi | here | who is right, and why |
 //! |---|---|---|---|---|
-//! | whole GPU on every partition | both | the GPU's memory, power, clocks… | the partition's own, or none | here: sums are eightfold there |
+//! | whole GPU on every partition | both | its memory, power… | the partition's own, or none | here: sums are eightfold |
 //! | unit of energy | both | 15.3 µJ | 2⁻¹⁶ J exactly | here: the kernel's header says 2⁻¹⁶; 15.3 bills 0.27 % too much |
 //! | newer gpu_metrics | 6.1.2 | nothing of 1.6 and later | all of it | here |
 //! | power of the second die | both | 0 W, 0 J | absent: the other die measures both | here: 0 is no measurement |
