@@ -85,20 +85,23 @@ fn containerd_alone_and_as_kubelet_would() {
     ground.daemon(&mut daemon, &socket);
     let ctr = |arguments: &[&str]| run(Command::new("ctr").args(["-a", &socket]).args(arguments));
     let uid = "0b5b3b3e-0a0d-4c3b-9f5e-1d2c3b4a5f60";
-    let id = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    // runc keeps what it knows in one place for all: names of this run alone.
+    let id = format!("0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4{:08x}", std::process::id());
+    let name = format!("train-{}", std::process::id());
+    let (id, name) = (id.as_str(), name.as_str());
     let path = format!("/kubepods/burstable/pod{uid}/{id}");
     let root = ground.path("root");
-    ctr(&["run", "-d", "--rootfs", &root, "train-7", "/bin/sleep", "100"]);
+    ctr(&["run", "-d", "--rootfs", &root, name, "/bin/sleep", "100"]);
     ctr(&["run", "-d", "--cgroup", &path, "--rootfs", &root, id, "/bin/sleep", "100"]);
     // TASK PID STATUS, as the runtime tells.
     let tasks = ctr(&["task", "ls"]);
     let mut seen = 0;
     for line in tasks.lines().skip(1) {
         let mut words = line.split_whitespace();
-        let (name, pid) = (words.next().unwrap(), words.next().unwrap());
+        let (task, pid) = (words.next().unwrap(), words.next().unwrap());
         let container = container(pid);
-        assert_eq!(container.id.as_str(), name);
-        if name == id {
+        assert_eq!(container.id.as_str(), task);
+        if task == id {
             let pod = container.pod.expect("in a pod");
             assert_eq!((pod.uid.to_string().as_str(), pod.qos), (uid, QosClass::Burstable));
         } else {
@@ -107,8 +110,9 @@ fn containerd_alone_and_as_kubelet_would() {
         seen += 1;
     }
     assert_eq!(seen, 2, "{tasks}");
-    for name in ["train-7", id] {
-        ctr(&["task", "kill", "-s", "9", name]);
+    for name in [name, id] {
+        ctr(&["task", "rm", "-f", name]);
+        ctr(&["container", "rm", name]);
     }
 }
 
