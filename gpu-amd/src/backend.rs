@@ -144,15 +144,6 @@ impl Sampler<'_> {
         }
     }
 
-    fn wants(&self, unit: UnitId) -> bool {
-        match self.query.units {
-            Units::All => true,
-            Units::Devices => matches!(unit, UnitId::Device(_)),
-            Units::Only(units) => units.contains(&unit),
-            _ => false,
-        }
-    }
-
     fn board(&mut self, board: &Board, sample: &mut Sample) {
         let unreadable = board.sensors.unreadable();
         if unreadable == Some(Absence::Lost) {
@@ -162,12 +153,12 @@ impl Sampler<'_> {
         }
         let mut page = [0; PAGE];
         let blob = self.blob(board, unreadable, &mut page);
-        if self.wants(board.id.into()) {
+        if self.query.wants(board.id) {
             self.device(board, unreadable, &blob, sample);
         }
         if board.is_partitioned() {
             for node in &board.nodes {
-                if self.wants(board.partition_id(node).into()) {
+                if self.query.wants(board.partition_id(node)) {
                     self.partition(board, node, unreadable, &blob, sample);
                 }
             }
@@ -179,8 +170,8 @@ impl Sampler<'_> {
 
     /// One read of the GPU's `gpu_metrics`, for the device and all its partitions.
     fn blob<'b>(&self, board: &Board, unreadable: Option<Absence>, page: &'b mut [u8; PAGE]) -> Blob<'b> {
-        let part = || board.nodes.iter().any(|node| self.wants(board.partition_id(node).into()));
-        let asked = self.wants(board.id.into()) || board.is_partitioned() && part();
+        let part = || board.nodes.iter().any(|node| self.query.wants(board.partition_id(node)));
+        let asked = self.query.wants(board.id) || board.is_partitioned() && part();
         // What sleeps is not touched, what nobody asks for is not read.
         let wanted = if asked && unreadable.is_none() { self.query.metrics } else { MetricSet::NONE };
         Blob::read(board.sensors.gpu_metrics.as_ref(), wanted, self.now, page)
@@ -190,10 +181,10 @@ impl Sampler<'_> {
     fn device(&self, board: &Board, unreadable: Option<Absence>, blob: &Blob<'_>, sample: &mut Sample) {
         let reading = sample.push(board.id, Reading::default());
         match unreadable {
-            Some(absence) => fill(reading, self.query.metrics, absence),
+            Some(absence) => reading.fill(self.query.metrics, absence),
             None if board.function.is_none() => {
                 const WHY: Absence = Absence::NotSupported { why: "only the compute driver's tree is here" };
-                fill(reading, self.query.metrics, WHY);
+                reading.fill(self.query.metrics, WHY);
                 if self.query.metrics.has(Metric::MemoryTotal) {
                     let total = board.memory_of_nodes();
                     reading.memory_total = total.map(|total| Measured::new(total, self.now, Source::Kfd));
@@ -214,9 +205,9 @@ impl Sampler<'_> {
         let wanted = self.query.metrics;
         let reading = sample.push(board.partition_id(node), Reading::default());
         if let Some(absence) = unreadable {
-            return fill(reading, wanted, absence);
+            return reading.fill(wanted, absence);
         }
-        fill(reading, wanted, WHOLE_GPU_ONLY);
+        reading.fill(wanted, WHOLE_GPU_ONLY);
         blob.fill_partition(node.place(), wanted, reading);
         if wanted.has(Metric::MemoryTotal) {
             reading.memory_total = node.memory.map(|memory| Measured::new(memory, self.now, Source::Kfd));
@@ -268,7 +259,7 @@ impl Sampler<'_> {
         board: &Board,
         sample: &mut Sample,
     ) {
-        if !(self.wants(unit) || self.wants(board.id.into())) {
+        if !(self.query.wants(unit) || self.query.wants(board.id)) {
             return;
         }
         let (now, first) = (self.now, sample.processes.len());
@@ -285,12 +276,5 @@ impl Sampler<'_> {
             self.has_looked = true;
         }
         &self.holdings.all
-    }
-}
-
-/// Puts one absence in the place of every wanted metric.
-fn fill(reading: &mut Reading, wanted: MetricSet, absence: Absence) {
-    for metric in Metric::ALL.iter().filter(|metric| wanted.has(**metric)) {
-        reading.set_absent(*metric, absence);
     }
 }

@@ -39,6 +39,27 @@ pub struct Query<'a> {
 }
 
 impl Query<'_> {
+    /// True when the sample shall have a reading of the unit. For backends.
+    ///
+    /// ```
+    /// use gpu_core::{Query, UnitId, Units};
+    /// let device: UnitId = "intel:pci:0000:03:00.0".parse()?;
+    /// let tile: UnitId = "intel:pci:0000:03:00.0/tile:0".parse()?;
+    /// assert!(Query::everything().wants(tile));
+    /// assert!(!Query::everything().units(Units::Devices).wants(tile));
+    /// assert!(Query::everything().units(Units::Only(&[device])).wants(device));
+    /// # Ok::<(), gpu_core::ParseError>(())
+    /// ```
+    #[must_use]
+    pub fn wants(&self, unit: impl Into<UnitId>) -> bool {
+        let unit = unit.into();
+        match self.units {
+            Units::All => true,
+            Units::Devices => matches!(unit, UnitId::Device(_)),
+            Units::Only(units) => units.contains(&unit),
+        }
+    }
+
     /// Every unit, every metric, and processes.
     #[must_use]
     pub const fn everything() -> Self {

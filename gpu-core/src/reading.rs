@@ -244,6 +244,13 @@ impl FromStr for Metric {
 crate::text::serde_as_text!(Metric);
 
 impl Reading {
+    /// Puts the same absence in the place of every metric that is `wanted`. For backends.
+    pub fn fill(&mut self, wanted: MetricSet, absence: Absence) {
+        for metric in Metric::ALL.iter().filter(|metric| wanted.has(**metric)) {
+            self.set_absent(*metric, absence);
+        }
+    }
+
     /// Every metric in the order of the table, with its value or absence.
     pub fn iter(&self) -> impl Iterator<Item = (Metric, Result<Measured<Value>, Absence>)> + '_ {
         Metric::ALL.iter().map(|metric| (*metric, self.get(*metric)))

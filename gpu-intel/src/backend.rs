@@ -97,15 +97,6 @@ impl Backend for IntelBackend {
     }
 }
 
-fn wants(query: &Query<'_>, unit: UnitId) -> bool {
-    match query.units {
-        Units::All => true,
-        Units::Devices => matches!(unit, UnitId::Device(_)),
-        Units::Only(units) => units.contains(&unit),
-        _ => false,
-    }
-}
-
 fn sample_board(board: &Board, query: &Query<'_>, now: BootTime, sample: &mut Sample) {
     let unreadable = board.sensors.unreadable();
     if unreadable == Some(Absence::Lost) {
@@ -114,7 +105,7 @@ fn sample_board(board: &Board, query: &Query<'_>, now: BootTime, sample: &mut Sa
     }
     let metrics = query.metrics;
     let mut unit = |unit: UnitId, read: &mut dyn FnMut(&mut Reading)| {
-        if wants(query, unit) {
+        if query.wants(unit) {
             let reading = sample.push(unit, Reading::default());
             match unreadable {
                 Some(absence) => reading::fill(reading, metrics, absence),

@@ -110,7 +110,7 @@ impl NvidiaBackend {
             self.attempt(&found, query, sample);
             // What was asked for and has gone in between.
             for unit in named(query).iter().filter(|unit| board.has(**unit) && !found.has(**unit)) {
-                fill(sample.push(*unit, Reading::default()), query.metrics, Absence::Lost);
+                sample.push(*unit, Reading::default()).fill(query.metrics, Absence::Lost);
             }
         }
     }
@@ -129,8 +129,8 @@ impl NvidiaBackend {
             std::iter::once(board.gpu_instance(instance)).chain(inside)
         });
         let units = std::iter::once(UnitId::Device(board.id)).chain(parts.map(UnitId::Partition));
-        for unit in units.filter(|unit| wants(query, *unit)) {
-            fill(sample.push(unit, Reading::default()), query.metrics, Absence::Lost);
+        for unit in units.filter(|unit| query.wants(*unit)) {
+            sample.push(unit, Reading::default()).fill(query.metrics, Absence::Lost);
         }
         sample.problems.push(gone(board));
     }
@@ -138,19 +138,19 @@ impl NvidiaBackend {
     /// Asks a GPU by the handles that are known. False when a handle may be stale.
     pub(crate) fn attempt(&self, board: &Arc<Board>, query: &Query<'_>, sample: &mut Sample) -> bool {
         let now = self.clock.boot_now();
-        let wants = |unit: UnitId| wants(query, unit);
+        let wants = |unit: UnitId| query.wants(unit);
         let mut beyond = board.is_asleep().then_some(Absence::Asleep);
         let mut is_good = true;
         if wants(board.id.into()) {
             let slot = sample.push(board.id, Reading::default());
             if let Some(absence) = beyond {
-                fill(slot, query.metrics, absence);
+                slot.fill(query.metrics, absence);
             } else {
                 let trust = Reader::new(&self.library, board, query.metrics, now).device(slot);
                 is_good = trust == Trust::Good;
                 if trust == Trust::Lost {
                     beyond = Some(Absence::Lost);
-                    fill(slot, query.metrics, Absence::Lost);
+                    slot.fill(query.metrics, Absence::Lost);
                     sample.problems.push(gone(board));
                 }
             }
@@ -189,7 +189,7 @@ impl NvidiaBackend {
         now: BootTime,
         slot: &mut Reading,
     ) -> Trust {
-        fill(slot, query.metrics, beyond.unwrap_or(partition::WHOLE_GPU_ONLY));
+        slot.fill(query.metrics, beyond.unwrap_or(partition::WHOLE_GPU_ONLY));
         match instance.devices.first() {
             _ if beyond.is_some() => Trust::Good,
             Some(device) => reading::memory(&self.library, device.handle, query.metrics, now, slot),
@@ -202,7 +202,7 @@ impl NvidiaBackend {
 }
 
 fn compute_instance(beyond: Option<Absence>, wanted: MetricSet, slot: &mut Reading) {
-    fill(slot, wanted, beyond.unwrap_or(partition::WHOLE_GPU_ONLY));
+    slot.fill(wanted, beyond.unwrap_or(partition::WHOLE_GPU_ONLY));
     if beyond.is_none() {
         memory_absent(slot, wanted, partition::SHARED_MEMORY);
     }
@@ -281,27 +281,11 @@ fn check(boards: &Boards, units: Units<'_>) -> Result<(), Error> {
     stranger.map_or(Ok(()), |unit| Err(Error::unknown_unit(unit)))
 }
 
-pub(crate) fn wants(query: &Query<'_>, unit: UnitId) -> bool {
-    match query.units {
-        Units::All => true,
-        Units::Devices => matches!(unit, UnitId::Device(_)),
-        Units::Only(units) => units.contains(&unit),
-        _ => false,
-    }
-}
-
 /// The units that a query names one by one.
 fn named<'a>(query: &Query<'a>) -> &'a [UnitId] {
     match query.units {
         Units::Only(units) => units,
         _ => &[],
-    }
-}
-
-/// Puts one absence in the place of every wanted metric.
-pub(crate) fn fill(reading: &mut Reading, wanted: MetricSet, absence: Absence) {
-    for metric in Metric::ALL.iter().filter(|metric| wanted.has(**metric)) {
-        reading.set_absent(*metric, absence);
     }
 }
 

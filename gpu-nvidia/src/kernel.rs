@@ -16,7 +16,6 @@ use gpu_core::{
     UnitId, Units, Vendor,
 };
 
-use crate::backend::{fill, wants};
 use crate::discover::Options;
 use board::{Board, Boards};
 
@@ -66,8 +65,8 @@ fn sample(board: &Board, query: &Query<'_>, sample: &mut Sample) {
         let error = Error::new(ErrorKind::DeviceLost, board.id.to_string(), what);
         sample.problems.push(Problem::new(Vendor::NVIDIA, &error));
     }
-    for unit in board.units().filter(|unit| wants(query, *unit)) {
-        fill(sample.push(unit, Reading::default()), query.metrics, absence);
+    for unit in board.units().filter(|unit| query.wants(*unit)) {
+        sample.push(unit, Reading::default()).fill(query.metrics, absence);
     }
 }
 

@@ -113,10 +113,10 @@ impl SimBackend {
             let error = Error::new(ErrorKind::DeviceLost, device.id.to_string(), "the simulated GPU is lost");
             sample.problems.push(Problem::new(self.vendor, &error));
         }
-        if wants(query, device.id.into()) {
+        if query.wants(device.id) {
             sample.push(device.id, reading::device(gpu, &state, now, query.metrics));
         }
-        for part in device.all_partitions().filter(|part| wants(query, part.id.into())) {
+        for part in device.all_partitions().filter(|part| query.wants(part.id)) {
             let inside: Vec<UseState> =
                 uses.iter().filter(|of| lies_in(device, gpu, part, of.part)).cloned().collect();
             let total = part.memory_total.value().copied();
@@ -158,18 +158,9 @@ impl SimBackend {
     }
 }
 
-fn wants(query: &Query<'_>, unit: UnitId) -> bool {
-    match query.units {
-        Units::All => true,
-        Units::Devices => matches!(unit, UnitId::Device(_)),
-        Units::Only(units) => units.contains(&unit),
-        _ => false,
-    }
-}
-
 /// True when the unit, or the device that it is a part of, was asked for.
 fn covers(query: &Query<'_>, unit: UnitId) -> bool {
-    !matches!(query.units, Units::Only(_)) || wants(query, unit) || wants(query, unit.device().into())
+    !matches!(query.units, Units::Only(_)) || query.wants(unit) || query.wants(unit.device())
 }
 
 /// True when a process on `of` is inside `part`.
