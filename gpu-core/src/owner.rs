@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::str::FromStr;
+use std::sync::Arc;
 
 use crate::parse::ParseError;
 use crate::uuid::Uuid;
@@ -206,6 +207,39 @@ impl SlurmJob {
     }
 }
 
+/// The name of a unit of systemd's, such as `nvidia-dcgm.service`. A clone shares the text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnitName(Arc<str>);
+
+impl UnitName {
+    /// The unit of that name.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as the cgroup has it: who may make cgroups may choose it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Prints with everything but printable ASCII escaped.
+impl fmt::Display for UnitName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.escape_default(), f)
+    }
+}
+
+impl fmt::Debug for UnitName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+crate::text::serialize_as_text!(UnitName);
+
 /// On whose behalf a process runs, by its cgroup.
 ///
 /// Prints as one word or two: `docker 3f2a…`, `slurm 4711.0`, `unit nvidia-dcgm.service`.
@@ -219,7 +253,7 @@ pub enum Owner {
     /// A job of the batch system.
     Slurm(SlurmJob),
     /// A service of the machine's own.
-    Unit(String),
+    Unit(UnitName),
     /// A user who is logged in, or one of his own services: not a container.
     Session {
         /// The user's number.
@@ -249,8 +283,7 @@ impl fmt::Display for Owner {
             Self::Slurm(SlurmJob { job: Some(job), step: Some(step), .. }) => write!(f, "slurm {job}.{step}"),
             Self::Slurm(SlurmJob { job: Some(job), .. }) => write!(f, "slurm {job}"),
             Self::Slurm(_) => f.write_str("slurm"),
-            // A name that somebody chose.
-            Self::Unit(name) => write!(f, "unit {}", name.escape_default()),
+            Self::Unit(name) => write!(f, "unit {name}"),
             Self::Session { user } => write!(f, "user {user}"),
             Self::Machine => f.write_str("machine"),
             Self::Hidden => f.write_str("hidden"),

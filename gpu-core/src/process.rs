@@ -280,7 +280,7 @@ impl ProcessReading {
 }
 
 #[cfg(feature = "serde")]
-fn serialize_fact<T: serde::Serialize, S: serde::Serializer>(
+pub(crate) fn serialize_fact<T: serde::Serialize, S: serde::Serializer>(
     fact: &Result<T, Absence>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

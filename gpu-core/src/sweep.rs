@@ -3,10 +3,13 @@
 use core::fmt;
 use std::collections::BTreeSet;
 
+use crate::absence::Absence;
 use crate::drm_client::DrmClient;
 use crate::error::Error;
 use crate::node_file::DeviceNumber;
+use crate::owner::Owner;
 use crate::process::{Pid, PidView, ProcessKey, ProcessName};
+use crate::sandbox::Sandbox;
 
 /// What a pass over the machine's processes shall look for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,19 +23,28 @@ pub struct SweepRequest<'a> {
     /// Read DRM's accounting of the descriptors that hold one of `holders_of` open: one file more
     /// for each of them, none for any other.
     pub clients: bool,
+    /// Tell on whose behalf each process runs, by its cgroup, and whether it is a sandbox: one or
+    /// two files more for each process that is listed.
+    pub owners: bool,
 }
 
 impl<'a> SweepRequest<'a> {
     /// A request for the processes that hold these files, and for those with these numbers.
     #[must_use]
     pub const fn new(holders_of: &'a [DeviceNumber], pids: &'a [Pid]) -> Self {
-        Self { holders_of, pids, clients: false }
+        Self { holders_of, pids, clients: false, owners: false }
     }
 
     /// The same request, with DRM's accounting of what is held.
     #[must_use]
     pub const fn with_clients(self) -> Self {
         Self { clients: true, ..self }
+    }
+
+    /// The same request, with the owner of each process.
+    #[must_use]
+    pub const fn with_owners(self) -> Self {
+        Self { owners: true, ..self }
     }
 }
 
@@ -50,13 +62,20 @@ pub struct SweptProcess {
     /// Its DRM clients behind those files, where the request asks for them. A client that several
     /// processes hold (inherited, or passed on) is listed once: with the one of lowest number.
     pub clients: Vec<DrmClient>,
+    /// On whose behalf it runs, where the request asks for owners.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::process::serialize_fact"))]
+    pub owner: Result<Owner, Absence>,
+    /// What it is, when it holds a GPU for programs that the machine does not see; told with the
+    /// owner.
+    pub sandbox: Option<Sandbox>,
 }
 
 impl SweptProcess {
     /// A process that holds none of the files asked for.
     #[must_use]
     pub const fn new(key: ProcessKey, name: ProcessName) -> Self {
-        Self { key, name, holds: Vec::new(), clients: Vec::new() }
+        let owner = Err(Absence::NotYet);
+        Self { key, name, holds: Vec::new(), clients: Vec::new(), owner, sandbox: None }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Cgroup paths of every runtime and driver, as their documentation and reports show them, and
 //! hostile ones.
 
-use gpu_core::{Owner, QosClass, Runtime, SlurmStep};
-use gpu_host::cgroup::owner;
+use gpu_core::cgroup::owner;
+use gpu_core::{Owner, QosClass, Runtime, SlurmStep, UnitName};
 
 const ID: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
 const NODE: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -200,7 +200,7 @@ fn hostile_names() {
     }
     let long = format!("0::/{}\n", "x".repeat(1 << 20));
     assert_eq!(owner(&long), Owner::Machine);
-    assert_eq!(Owner::Unit("a\x1b[31m.service".to_owned()).to_string(), "unit a\\u{1b}[31m.service");
+    assert_eq!(Owner::Unit(UnitName::new("a\x1b[31m.service")).to_string(), "unit a\\u{1b}[31m.service");
 }
 
 /// Whatever the text, an answer and no panic; and a container only where its id stands in it.
