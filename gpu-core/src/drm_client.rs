@@ -2,6 +2,7 @@
 
 use crate::node_file::DeviceNumber;
 use crate::pci::PciAddress;
+use crate::process::Pid;
 use crate::quantity::{Bytes, Hertz, Nanoseconds};
 use crate::tag::Tag;
 
@@ -22,6 +23,9 @@ pub struct DrmClient {
     /// The client's number. With `pdev` it tells duplicates: descriptors that were copied, passed
     /// on or inherited are the same client. Without one, duplicates cannot be told.
     pub id: Option<u64>,
+    /// Other processes that hold the same client open (inherited, or passed on), in order: it is
+    /// listed with the one of lowest number alone.
+    pub also: Vec<Pid>,
     /// Engines that it has used.
     pub engines: Vec<DrmEngine>,
     /// Memory regions that it has a share of.
@@ -83,6 +87,7 @@ impl DrmClient {
             driver: None,
             pdev: None,
             id: None,
+            also: Vec::new(),
             engines: Vec::new(),
             regions: Vec::new(),
             unknown: 0,

@@ -428,6 +428,33 @@ impl UnitId {
     pub const fn vendor(&self) -> Vendor {
         self.device().vendor
     }
+
+    /// True when the unit is `whole` or lies in it; a share lies in what it is a share of.
+    ///
+    /// ```
+    /// use gpu_core::UnitId;
+    /// let unit = |text: &str| text.parse::<UnitId>();
+    /// let compute = unit("nvidia:pci:0000:1b:00.0/gi:1/ci:0")?;
+    /// assert!(compute.lies_in(unit("nvidia:pci:0000:1b:00.0/gi:1")?));
+    /// assert!(compute.lies_in(unit("nvidia:pci:0000:1b:00.0")?));
+    /// assert!(!compute.lies_in(unit("nvidia:pci:0000:1b:00.0/gi:2")?));
+    /// # Ok::<(), gpu_core::ParseError>(())
+    /// ```
+    #[must_use]
+    pub fn lies_in(&self, whole: impl Into<UnitId>) -> bool {
+        let whole = whole.into();
+        if *self == whole {
+            return true;
+        }
+        match self {
+            Self::Device(_) => false,
+            Self::Partition(id) => match id.parent() {
+                Some(parent) => Self::Partition(parent).lies_in(whole),
+                None => Self::Device(id.device()) == whole,
+            },
+            Self::Share(id) => id.whole().lies_in(whole),
+        }
+    }
 }
 
 impl fmt::Display for UnitId {

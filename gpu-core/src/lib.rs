@@ -30,6 +30,8 @@
 
 mod absence;
 pub mod apply;
+mod apportion;
+pub mod attribution;
 mod backend;
 mod capability;
 pub mod cgroup;
@@ -78,6 +80,7 @@ mod uuid;
 mod vendor;
 
 pub use absence::{Absence, Need};
+pub use apportion::apportion;
 pub use backend::{Backend, BackendExt};
 pub use capability::Capabilities;
 pub use cursor::{Cursor, Cursors};

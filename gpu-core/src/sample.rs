@@ -82,7 +82,7 @@ impl Sample {
     /// The processes on a unit, and on the parts of it.
     pub fn processes_on(&self, unit: impl Into<UnitId>) -> impl Iterator<Item = &ProcessReading> {
         let unit = unit.into();
-        self.processes.iter().filter(move |process| lies_in(process.unit, unit))
+        self.processes.iter().filter(move |process| process.unit.lies_in(unit))
     }
 
     /// Adds a unit with every metric absent for one reason, and hands out its reading to be
@@ -111,20 +111,5 @@ impl Sample {
     /// Where the cursor is, or would be: they are in order.
     fn cursor_at(&self, device: DeviceId, pid: Pid) -> Result<usize, usize> {
         self.cursors.binary_search_by(|cursor| cursor.device.cmp(&device).then(cursor.pid.cmp(&pid)))
-    }
-}
-
-/// True when `part` is `whole` or lies in it.
-fn lies_in(part: UnitId, whole: UnitId) -> bool {
-    if part == whole {
-        return true;
-    }
-    match part {
-        UnitId::Device(_) => false,
-        UnitId::Partition(id) => match id.parent() {
-            Some(parent) => lies_in(parent.into(), whole),
-            None => UnitId::Device(id.device()) == whole,
-        },
-        UnitId::Share(id) => lies_in(id.whole(), whole),
     }
 }

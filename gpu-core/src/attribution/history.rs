@@ -1,0 +1,126 @@
+//! [`History`]: what earlier looks showed, so that counters become times.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::engine::Engine;
+use crate::absence::Absence;
+use crate::id::UnitId;
+use crate::measured::Measured;
+use crate::process::{Pid, PidView, ProcessReading};
+use crate::quantity::{Nanoseconds, Permille};
+use crate::time::BootTime;
+
+/// What earlier looks showed: the caller's, kept from look to look. Holds nothing of processes that
+/// are gone.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct History {
+    counters: BTreeMap<Key, Counter>,
+}
+
+/// One process' life on one unit.
+type Life = (UnitId, Pid, PidView, BootTime);
+
+/// One process' life on one engine of one unit.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Key {
+    life: Life,
+    engine: Engine,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Counter {
+    value: Nanoseconds,
+    as_of: BootTime,
+}
+
+/// What a process did on an engine: part of the time, how long, and of what time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Work {
+    pub(super) share: Permille,
+    pub(super) time: Result<Nanoseconds, Absence>,
+    pub(super) covered: Result<Nanoseconds, Absence>,
+}
+
+/// A client that was closed took its counter with it.
+const WENT_BACK: Absence =
+    Absence::Failed { at: "a counter that went back: a client was closed", code: None };
+const NAMELESS: Absence =
+    Absence::NotSupported { why: "the process' start is not known: two of one number cannot be told" };
+
+impl History {
+    /// A history of nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { counters: BTreeMap::new() }
+    }
+
+    /// Forgets the processes that are not there any more. One that is there and had no number this
+    /// time keeps its last.
+    pub(super) fn keep(&mut self, processes: &[ProcessReading]) {
+        let there: BTreeSet<Life> = processes.iter().filter_map(|process| life(process).ok()).collect();
+        self.counters.retain(|key, _| there.contains(&key.life));
+    }
+
+    /// What the counter has grown by since the last look.
+    pub(super) fn counted(
+        &mut self,
+        process: &ProcessReading,
+        engine: Engine,
+        now: Measured<Nanoseconds>,
+    ) -> Result<Work, Absence> {
+        let earlier = self.put(process, engine, now.value, now.as_of)?.ok_or(Absence::NotYet)?;
+        let covered = now.as_of.since(earlier.as_of);
+        if covered == Nanoseconds::ZERO {
+            return Err(Absence::NotYet);
+        }
+        let time = now.value.checked_sub(earlier.value).ok_or(WENT_BACK)?;
+        Ok(Work { share: share(time, covered), time: Ok(time), covered: Ok(covered) })
+    }
+
+    /// What a part of the time comes to: of the window that the source states, else of the time
+    /// since its last answer.
+    pub(super) fn estimated(
+        &mut self,
+        process: &ProcessReading,
+        engine: Engine,
+        now: Measured<Permille>,
+    ) -> Work {
+        let earlier = self.put(process, engine, Nanoseconds::ZERO, now.as_of);
+        let since = |earlier: Option<Counter>| match earlier {
+            Some(earlier) if earlier.as_of < now.as_of => Ok(now.as_of.since(earlier.as_of)),
+            _ => Err(Absence::NotYet),
+        };
+        let covered = now.window().map_or_else(|| earlier.and_then(since), Ok);
+        let time = covered.map(|covered| part(covered, now.value));
+        Work { share: now.value, time, covered }
+    }
+
+    /// Notes a counter, and hands out what it was.
+    fn put(
+        &mut self,
+        process: &ProcessReading,
+        engine: Engine,
+        value: Nanoseconds,
+        as_of: BootTime,
+    ) -> Result<Option<Counter>, Absence> {
+        let key = Key { life: life(process)?, engine };
+        Ok(self.counters.insert(key, Counter { value, as_of }))
+    }
+}
+
+fn life(process: &ProcessReading) -> Result<Life, Absence> {
+    let start = process.start.map_err(|_| NAMELESS)?;
+    Ok((process.unit, process.pid, process.pid_view, start))
+}
+
+/// A part of a span of time, rounded down.
+fn part(span: Nanoseconds, part: Permille) -> Nanoseconds {
+    let time = u128::from(span.get()) * u128::from(part.get()) / 1000;
+    Nanoseconds(u64::try_from(time).unwrap_or(u64::MAX))
+}
+
+/// Which part of `span` a time is, rounded down; more than 1000 ‰ where several engines worked.
+fn share(time: Nanoseconds, span: Nanoseconds) -> Permille {
+    let share = u128::from(time.get()) * 1000 / u128::from(span.get().max(1));
+    Permille(u64::try_from(share).unwrap_or(u64::MAX))
+}
