@@ -1,6 +1,6 @@
 //! [`Look`]: everything that an attribution is made of.
 
-use crate::evidence::Evidence;
+use crate::evidence_list::EvidenceList;
 use crate::inventory::Inventory;
 use crate::sample::Sample;
 use crate::sweep::Sweep;
@@ -29,7 +29,7 @@ pub struct Look<'a> {
     /// Whose the processes are: a sweep of the sample's processes, with owners.
     pub sweep: &'a Sweep,
     /// What owners were given; `None` when that was not looked for.
-    pub evidence: Option<&'a [Evidence]>,
+    pub evidence: Option<&'a EvidenceList>,
     /// What to do with the time of an MPS server.
     pub mps: MpsRule,
 }
@@ -43,7 +43,7 @@ impl<'a> Look<'a> {
 
     /// The same look with what owners were given.
     #[must_use]
-    pub const fn evidence(self, evidence: &'a [Evidence]) -> Self {
+    pub const fn evidence(self, evidence: &'a EvidenceList) -> Self {
         Self { evidence: Some(evidence), ..self }
     }
 

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::line::Line;
 use crate::evidence::{Evidence, EvidenceSource, Strength};
+use crate::evidence_list::EvidenceList;
 use crate::id::UnitId;
 use crate::owner::Owner;
 use crate::quantity::Bytes;
@@ -28,6 +29,9 @@ pub enum Standing {
         /// The smallest limit of device memory that any evidence sets.
         memory_limit: Option<Bytes>,
     },
+    /// Nothing shows that it was given the unit, and the kernel keeps it from none (a privileged
+    /// container).
+    Unrestricted,
     /// It was given other units, and not this one.
     NotEntitled,
 }
@@ -38,6 +42,7 @@ impl fmt::Display for Standing {
             Self::NotAsked => f.pad("not asked"),
             Self::Unknown => f.pad("unknown"),
             Self::Entitled { strength, .. } => strength.fmt(f),
+            Self::Unrestricted => f.pad("unrestricted"),
             Self::NotEntitled => f.pad("not entitled"),
         }
     }
@@ -58,6 +63,8 @@ pub enum ContradictionKind {
     DeclaredNotEnforced,
     /// The unit was declared for it, and the kernel does not let it there.
     DeclaredNotReachable,
+    /// The unit was declared for it, and the kernel keeps it from no other either.
+    DeclaredUnrestricted,
 }
 
 impl ContradictionKind {
@@ -69,6 +76,7 @@ impl ContradictionKind {
             Self::EntitledNotUsed => "was given it and does not use it",
             Self::DeclaredNotEnforced => "reaches it, though only others were declared",
             Self::DeclaredNotReachable => "was declared it and does not reach it",
+            Self::DeclaredUnrestricted => "was declared it and nothing keeps it from others",
         }
     }
 }
@@ -100,25 +108,24 @@ fn given(evidence: &Evidence) -> UnitId {
     }
 }
 
-pub(super) fn standing(owner: Option<&Owner>, unit: UnitId, evidence: Option<&[Evidence]>) -> Standing {
-    let Some(evidence) = evidence else { return Standing::NotAsked };
-    let mut about = evidence.iter().filter(|of| Some(&of.owner) == owner).peekable();
-    if about.peek().is_none() {
-        return Standing::Unknown;
-    }
-    let covers: Vec<&Evidence> = about.filter(|of| unit.lies_in(given(of))).collect();
+pub(super) fn standing(owner: Option<&Owner>, unit: UnitId, list: Option<&EvidenceList>) -> Standing {
+    let Some(list) = list else { return Standing::NotAsked };
+    let Some(owner) = owner else { return Standing::Unknown };
+    let covers: Vec<&Evidence> = list.of(owner).filter(|of| unit.lies_in(given(of))).collect();
     match covers.iter().max_by_key(|of| (of.strength, core::cmp::Reverse(of.source))) {
-        None => Standing::NotEntitled,
         Some(best) => Standing::Entitled {
             strength: best.strength,
             source: best.source,
             memory_limit: covers.iter().filter_map(|of| of.memory_limit).min(),
         },
+        None if list.unrestricted.contains(owner) => Standing::Unrestricted,
+        None if list.of(owner).next().is_some() => Standing::NotEntitled,
+        None => Standing::Unknown,
     }
 }
 
 /// Everything that is at odds, ordered by owner and unit.
-pub(super) fn contradictions(lines: &[Line], evidence: &[Evidence]) -> Vec<Contradiction> {
+pub(super) fn contradictions(lines: &[Line], list: &EvidenceList) -> Vec<Contradiction> {
     let mut found = Vec::new();
     let mut add = |owner: &Owner, unit, kind| found.push(Contradiction { owner: owner.clone(), unit, kind });
     for line in lines.iter().filter(|line| line.standing == Standing::NotEntitled) {
@@ -126,32 +133,39 @@ pub(super) fn contradictions(lines: &[Line], evidence: &[Evidence]) -> Vec<Contr
             add(owner, line.unit, ContradictionKind::UsedNotEntitled);
         }
     }
-    for of in evidence {
-        let is_used =
-            lines.iter().any(|line| line.holder.owner() == Some(&of.owner) && line.unit.lies_in(given(of)));
-        if !is_used {
+    for of in &list.evidence {
+        let is_theirs = |line: &Line| line.holder.owner() == Some(&of.owner) && line.unit.lies_in(given(of));
+        if !lines.iter().any(is_theirs) {
             add(&of.owner, of.unit, ContradictionKind::EntitledNotUsed);
         }
-        // Limits of memory say nothing of what else is reached.
-        let others = |strength| {
-            let of_owner = evidence.iter().filter(move |other| other.owner == of.owner);
-            of_owner.filter(move |other| {
-                other.strength == strength && other.source != EvidenceSource::MemoryLimit
-            })
-        };
-        let (opposite, kind) = match of.strength {
-            Strength::Enforced if of.source == EvidenceSource::MemoryLimit => continue,
-            Strength::Enforced => (Strength::Declared, ContradictionKind::DeclaredNotEnforced),
-            Strength::Declared => (Strength::Enforced, ContradictionKind::DeclaredNotReachable),
-        };
-        let mut opposite = others(opposite).peekable();
-        // A device's files are needed for its instances too: to reach it is to reach those.
-        let overlap = |other: &Evidence| given(of).lies_in(given(other)) || given(other).lies_in(given(of));
-        if opposite.peek().is_some() && !opposite.any(overlap) {
+        if let Some(kind) = disagreement(of, list) {
             add(&of.owner, of.unit, kind);
         }
     }
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// How what was declared for an owner and what the kernel lets it at disagree on what `of` gives.
+fn disagreement(of: &Evidence, list: &EvidenceList) -> Option<ContradictionKind> {
+    // A limit of memory says nothing of what else is reached.
+    let is_place = |evidence: &&Evidence| evidence.source != EvidenceSource::MemoryLimit;
+    if !is_place(&of) {
+        return None;
+    }
+    let is_declared = of.strength == Strength::Declared;
+    if is_declared && list.unrestricted.contains(&of.owner) {
+        return Some(ContradictionKind::DeclaredUnrestricted);
+    }
+    let mut opposite =
+        list.of(&of.owner).filter(is_place).filter(|other| other.strength != of.strength).peekable();
+    opposite.peek()?;
+    // Where one lies in the other they agree: a device's files are needed for its instances too.
+    let agrees = |other: &Evidence| given(of).lies_in(given(other)) || given(other).lies_in(given(of));
+    match (opposite.any(agrees), is_declared) {
+        (true, _) => None,
+        (false, true) => Some(ContradictionKind::DeclaredNotReachable),
+        (false, false) => Some(ContradictionKind::DeclaredNotEnforced),
+    }
 }
