@@ -26,17 +26,40 @@ pub(crate) fn identify(
     pids.sort_unstable();
     pids.dedup();
     let swept = sweeper.sweep_into(&SweepRequest::new(&[], pids), sweep);
+    describe(swept.is_ok().then_some(&*sweep), swept_as, processes);
+}
+
+/// Fills in names and start times from a sweep that has the processes; without one, why not.
+pub(crate) fn describe(sweep: Option<&Sweep>, swept_as: PidView, processes: &mut [ProcessReading]) {
     for process in processes {
         let found = if process.pid_view != swept_as {
             Err(Absence::NotPermitted { needs: Need::HostPids })
-        } else if swept.is_err() {
-            Err(Absence::Failed { at: "the process list", code: None })
         } else {
+            let sweep = sweep.ok_or(Absence::Failed { at: "the process list", code: None });
             // It ended since the driver named it, or it may not be looked at.
-            sweep.process(process.pid).ok_or(Absence::Lost)
+            sweep.and_then(|sweep| sweep.process(process.pid).ok_or(Absence::Lost))
         };
         process.start = found.map(|process| process.key.start);
         process.name = found.map(|process| process.name);
+    }
+}
+
+/// Sweeps the processes that the drivers name and `sweep` does not have yet, too.
+pub(crate) fn complete(
+    sweeper: &dyn Sweeper,
+    swept_as: PidView,
+    scratch: &mut Scratch,
+    sweep: &mut Sweep,
+    processes: &[ProcessReading],
+) {
+    let Scratch { pids, sweep: named } = scratch;
+    pids.clear();
+    let is_new = |p: &&ProcessReading| p.pid_view == swept_as && sweep.process(p.pid).is_none();
+    pids.extend(processes.iter().filter(is_new).map(|p| p.pid));
+    pids.sort_unstable();
+    pids.dedup();
+    if !pids.is_empty() && sweeper.sweep_into(&SweepRequest::new(&[], pids).with_owners(), named).is_ok() {
+        sweep.absorb(named);
     }
 }
 

@@ -42,6 +42,7 @@
 //!
 //! # What is here
 //! - [`Node`]: one machine; [`NodeBuilder`] says what it is read through.
+//! - [`Watch`]: who uses what, look after look.
 //! - Everything else is the model, from [`gpu_core`].
 //!
 //! # Features
@@ -59,9 +60,11 @@ mod join;
 mod node;
 mod system;
 mod unmanaged;
+mod watch;
 
 pub use builder::NodeBuilder;
 pub use gpu_core;
 #[doc(no_inline)]
 pub use gpu_core::*;
 pub use node::{Node, VendorOutcome};
+pub use watch::Watch;

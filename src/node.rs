@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use gpu_core::attribution::Attribution;
 use gpu_core::{
     Absence, Backend, Clock, DeviceId, DeviceNumber, Error, ErrorKind, Host, Inventory, Outcome, Partitioner,
     Problem, ProcessReading, Query, Sample, Sweep, SweepRequest, UnitId, Units, Vendor,
@@ -11,6 +12,7 @@ use gpu_core::{
 use crate::builder::NodeBuilder;
 use crate::join::{self, Scratch};
 use crate::unmanaged;
+use crate::watch::Watch;
 
 /// What came of looking for one vendor's GPUs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,17 +212,56 @@ impl Node {
     /// ```
     #[must_use]
     pub fn processes(&self) -> Vec<ProcessReading> {
-        let holders = join::holders(&self.inventory());
-        let numbers: Vec<DeviceNumber> = holders.iter().map(|(number, _)| *number).collect();
-        let mut sweep = Sweep::new();
-        // Without a sweep there are still the drivers' own lists.
-        let request = SweepRequest::new(&numbers, &[]).with_clients();
-        let swept = self.host.sweeper.sweep_into(&request, &mut sweep).is_ok();
+        let (mut sweep, mut sample) = (Sweep::new(), Sample::new());
         let query = Query::everything().metrics(gpu_core::MetricSet::NONE);
-        let query = if swept { query.sweep(&sweep) } else { query };
-        let mut sample = self.sample_of(&query);
-        join::add_holders(&sweep, &holders, self.host.pids, &mut sample.processes);
+        self.look_at(&self.inventory(), &query, &mut sweep, &mut sample);
         sample.processes
+    }
+
+    /// Who uses what now: every process that the drivers name or that holds a GPU's device file,
+    /// by container, job and service. One look: times need two, see [`watch`](Self::watch).
+    ///
+    /// ```
+    /// # use gpu_accounting::Node;
+    /// # let node = Node::builder().machine(gpu_sim::Machine::preset("mixed")?).build();
+    /// for line in node.attribution().lines {
+    ///     println!("{} on {}: {:?}", line.holder, line.unit, line.memory);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn attribution(&self) -> Attribution {
+        self.watch().look()
+    }
+
+    /// Watches who uses what, look after look.
+    #[must_use]
+    pub fn watch(&self) -> Watch<'_> {
+        Watch::new(self)
+    }
+
+    /// Fills `sweep` with the processes on the GPUs of `inventory`, with their owners, and `sample`
+    /// with what `query` asks for and with those processes.
+    pub(crate) fn look_at(
+        &self,
+        inventory: &Inventory,
+        query: &Query<'_>,
+        sweep: &mut Sweep,
+        sample: &mut Sample,
+    ) {
+        let holders = join::holders(inventory);
+        let numbers: Vec<DeviceNumber> = holders.iter().map(|(number, _)| *number).collect();
+        let request = SweepRequest::new(&numbers, &[]).with_clients().with_owners();
+        // Without a sweep there are still the drivers' own lists.
+        let swept = self.host.sweeper.sweep_into(&request, sweep).is_ok();
+        sample.clear();
+        let query = if swept { query.sweep(sweep) } else { *query };
+        self.collect(&query, sample);
+        let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        join::complete(&*self.host.sweeper, self.host.pids, &mut scratch, sweep, &sample.processes);
+        drop(scratch);
+        join::describe(swept.then_some(&*sweep), self.host.pids, &mut sample.processes);
+        join::add_holders(sweep, &holders, self.host.pids, &mut sample.processes);
     }
 
     /// A unit of a vendor that no backend reads is refused here; each backend refuses those of

@@ -139,6 +139,14 @@ impl Sweep {
         self.repeated_clients = self.repeated_clients.saturating_add(repeated);
     }
 
+    /// Takes over the processes of another sweep of the same machine that this one does not have.
+    pub fn absorb(&mut self, other: &Self) {
+        let new = other.processes.iter().filter(|process| self.process(process.key.pid).is_none());
+        let new: Vec<SweptProcess> = new.cloned().collect();
+        self.processes.extend(new);
+        self.processes.sort_by_key(|process| process.key.pid);
+    }
+
     /// The process of that number, if the sweep saw it.
     #[must_use]
     pub fn process(&self, pid: Pid) -> Option<&SweptProcess> {

@@ -1,0 +1,81 @@
+//! [`Watch`]: who uses what, look after look.
+
+use gpu_core::attribution::{Attribution, History, Look, MpsRule, attribute};
+use gpu_core::{Inventory, Query, Sample, Sweep};
+
+use crate::node::Node;
+
+/// Who uses what on a node, look after look: engine time is counted from one look to the next.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let world = gpu_sim::World::new(gpu_sim::Machine::preset("mixed")?);
+/// # let node = gpu_accounting::Node::builder().machine(world.host()).build();
+/// let mut watch = node.watch();
+/// watch.look();
+/// # world.clock().advance(gpu_accounting::Nanoseconds(1_000_000_000));
+/// // a second later
+/// for (container, lines) in watch.look().by_container() {
+///     for line in lines {
+///         println!("{} {}: {:?}, {:?}", container.id, line.unit, line.memory, line.engines);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Watch<'n> {
+    node: &'n Node,
+    mps: MpsRule,
+    inventory: Inventory,
+    sweep: Sweep,
+    sample: Sample,
+    history: History,
+}
+
+impl<'n> Watch<'n> {
+    pub(crate) fn new(node: &'n Node) -> Self {
+        Self {
+            node,
+            mps: MpsRule::default(),
+            inventory: Inventory::new(),
+            sweep: Sweep::new(),
+            sample: Sample::new(),
+            history: History::new(),
+        }
+    }
+
+    /// The same watch with another rule for the time of MPS servers.
+    #[must_use]
+    pub fn mps(self, mps: MpsRule) -> Self {
+        Self { mps, ..self }
+    }
+
+    /// Looks at everything once: what there is, what it shows, who is on it.
+    ///
+    /// What could not be read is in [`inventory`](Self::inventory) and [`sample`](Self::sample).
+    pub fn look(&mut self) -> Attribution {
+        self.inventory = self.node.inventory();
+        self.node.look_at(&self.inventory, &Query::everything(), &mut self.sweep, &mut self.sample);
+        let look = Look::new(&self.inventory, &self.sample, &self.sweep).mps(self.mps);
+        attribute(&look, &mut self.history)
+    }
+
+    /// What there was at the last look.
+    #[must_use]
+    pub const fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// What units and processes showed at the last look.
+    #[must_use]
+    pub const fn sample(&self) -> &Sample {
+        &self.sample
+    }
+
+    /// The processes of the last look.
+    #[must_use]
+    pub const fn sweep(&self) -> &Sweep {
+        &self.sweep
+    }
+}
