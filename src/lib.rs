@@ -56,6 +56,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod given;
 mod join;
 mod node;
 mod system;

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use gpu_core::attribution::Attribution;
 use gpu_core::{
-    Absence, Backend, Clock, DeviceId, DeviceNumber, Error, ErrorKind, Host, Inventory, Outcome, Partitioner,
-    Problem, ProcessReading, Query, Sample, Sweep, SweepRequest, UnitId, Units, Vendor,
+    Absence, Backend, Clock, ContainerReader, DeviceId, DeviceNumber, Error, ErrorKind, Host, Inventory,
+    Outcome, Partitioner, Problem, ProcessReading, Query, Sample, Sweep, SweepRequest, UnitId, Units, Vendor,
 };
 
 use crate::builder::NodeBuilder;
@@ -238,6 +238,11 @@ impl Node {
     #[must_use]
     pub fn watch(&self) -> Watch<'_> {
         Watch::new(self)
+    }
+
+    /// Reads what containers were given, where the host has a reader.
+    pub(crate) fn container_reader(&self) -> Option<&dyn ContainerReader> {
+        self.host.containers.as_deref()
     }
 
     /// Fills `sweep` with the processes on the GPUs of `inventory`, with their owners, and `sample`

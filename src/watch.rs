@@ -1,8 +1,9 @@
 //! [`Watch`]: who uses what, look after look.
 
 use gpu_core::attribution::{Attribution, History, Look, MpsRule, attribute};
-use gpu_core::{Inventory, Query, Sample, Sweep};
+use gpu_core::{ContainerFacts, Evidence, EvidenceList, Inventory, Owner, Query, Sample, Sweep};
 
+use crate::given::Given;
 use crate::node::Node;
 
 /// Who uses what on a node, look after look: engine time is counted from one look to the next.
@@ -31,6 +32,7 @@ pub struct Watch<'n> {
     sweep: Sweep,
     sample: Sample,
     history: History,
+    given: Given,
 }
 
 impl<'n> Watch<'n> {
@@ -42,6 +44,7 @@ impl<'n> Watch<'n> {
             sweep: Sweep::new(),
             sample: Sample::new(),
             history: History::new(),
+            given: Given::default(),
         }
     }
 
@@ -57,8 +60,31 @@ impl<'n> Watch<'n> {
     pub fn look(&mut self) -> Attribution {
         self.inventory = self.node.inventory();
         self.node.look_at(&self.inventory, &Query::everything(), &mut self.sweep, &mut self.sample);
-        let look = Look::new(&self.inventory, &self.sample, &self.sweep).mps(self.mps);
+        let mut look = Look::new(&self.inventory, &self.sample, &self.sweep).mps(self.mps);
+        if self.given.look(self.node, &self.inventory, &self.sweep) {
+            look = look.evidence(self.given.evidence());
+        }
         attribute(&look, &mut self.history)
+    }
+
+    /// What containers and jobs were given, as of the last look; `None` where the node has nothing
+    /// to read it with.
+    #[must_use]
+    pub fn evidence(&self) -> Option<&EvidenceList> {
+        self.given.is_read().then(|| self.given.evidence())
+    }
+
+    /// What the machine shows of what an owner was given, as it was read: once in the owner's life,
+    /// and again every so many looks.
+    #[must_use]
+    pub fn facts(&self, owner: &Owner) -> Option<&ContainerFacts> {
+        self.given.facts(owner)
+    }
+
+    /// Adds what the embedding program knows of who was given what (kubelet's PodResources, an
+    /// answer of Docker's). It replaces what was added before.
+    pub fn know(&mut self, evidence: Vec<Evidence>) {
+        self.given.know(evidence);
     }
 
     /// What there was at the last look.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::container_reader::ContainerReader;
 use crate::outcome::Discovery;
 use crate::process::PidView;
 use crate::sweep::Sweeper;
@@ -21,6 +22,8 @@ pub struct Host {
     pub sweeper: Box<dyn Sweeper>,
     /// The namespace in which the sweeper's process numbers count.
     pub pids: PidView,
+    /// Reads what containers were given; without one, nothing is known of that.
+    pub containers: Option<Box<dyn ContainerReader>>,
     /// The name of the simulated machine, when this is one and not hardware.
     pub simulated: Option<String>,
 }
@@ -29,13 +32,19 @@ impl Host {
     /// A host of real parts, whose sweeper counts processes as the machine itself does.
     #[must_use]
     pub fn new(discoveries: Vec<Discovery>, clock: Arc<dyn Clock>, sweeper: Box<dyn Sweeper>) -> Self {
-        Self { discoveries, clock, sweeper, pids: PidView::Host, simulated: None }
+        Self { discoveries, clock, sweeper, pids: PidView::Host, containers: None, simulated: None }
     }
 
     /// The same host with a sweeper whose process numbers count in another namespace.
     #[must_use]
     pub fn pids(self, pids: PidView) -> Self {
         Self { pids, ..self }
+    }
+
+    /// The same host with a reader of what containers were given.
+    #[must_use]
+    pub fn containers(self, reader: impl ContainerReader + 'static) -> Self {
+        Self { containers: Some(Box::new(reader)), ..self }
     }
 
     /// The same host, marked as the simulated machine of that name.

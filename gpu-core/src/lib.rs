@@ -38,6 +38,7 @@ pub mod cgroup;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod container_facts;
+mod container_reader;
 mod cursor;
 mod device;
 mod device_rule;
@@ -90,6 +91,7 @@ pub use apportion::apportion;
 pub use backend::{Backend, BackendExt};
 pub use capability::Capabilities;
 pub use container_facts::{Bundle, CdiDevice, ContainerFacts, DeviceFile, GresDevice, PluginDevices};
+pub use container_reader::ContainerReader;
 pub use cursor::{Cursor, Cursors};
 pub use device::{Device, MemoryKind};
 pub use device_rule::{DeviceRule, DeviceRules};

@@ -12,6 +12,7 @@ use gpu_core::{
 
 use crate::amd;
 use crate::evidence;
+use crate::evidence::SimContainers;
 use crate::gpu::{Gpu, Silicon};
 use crate::inventory;
 use crate::machine::{DrmNumbers, Machine};
@@ -282,7 +283,8 @@ impl World {
             .collect();
         let clock: Arc<dyn Clock> = Arc::new(self.clock().clone());
         let sweeper = Box::new(SimSweeper::new(self.clone()));
-        Host::new(discoveries, clock, sweeper).simulated(self.machine().name.clone())
+        let containers = SimContainers(self.clone());
+        Host::new(discoveries, clock, sweeper).containers(containers).simulated(self.machine().name.clone())
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use gpu_core::{
-    Absence, ContainerFacts, DeviceFile, DeviceNode, EvidenceList, Interpretation, Inventory, Known, Owner,
-    Pid, Vendor, cgroup,
+    Absence, ContainerFacts, ContainerReader, DeviceFile, DeviceNode, Error, EvidenceList, Interpretation,
+    Inventory, KernelMemory, Known, Owner, Pid, Vendor, cgroup,
 };
 
 use crate::capability::Capability;
@@ -66,6 +66,25 @@ impl World {
             files.extend(workload.uses.iter().flat_map(|of| device_files(scene.machine(), of)));
         }
         by_owner.into_iter().map(|(owner, (pid, files))| facts(owner, pid, files)).collect()
+    }
+}
+
+/// Reads what the containers of a world were given.
+#[derive(Debug)]
+pub(crate) struct SimContainers(pub(crate) World);
+
+impl ContainerReader for SimContainers {
+    fn containers(&self) -> Result<Vec<(Owner, Pid)>, Error> {
+        Ok(self.0.container_facts().into_iter().map(|facts| (facts.owner, facts.pid)).collect())
+    }
+
+    fn facts(&self, owner: &Owner, pid: Pid) -> ContainerFacts {
+        let known = self.0.container_facts().into_iter().find(|facts| facts.owner == *owner);
+        known.unwrap_or_else(|| ContainerFacts::new(owner.clone(), pid))
+    }
+
+    fn kernel_memory(&self, _inventory: &Inventory) -> Result<Vec<KernelMemory>, Absence> {
+        Err(Absence::NotSupported { why: "a simulated kernel without the dmem controller" })
     }
 }
 

@@ -1,0 +1,102 @@
+//! [`Given`]: what containers and jobs were given, kept from look to look.
+
+use std::collections::BTreeMap;
+
+use gpu_core::{ContainerFacts, Evidence, EvidenceList, Fingerprint, Inventory, Owner, Pid, Sweep};
+
+use crate::node::Node;
+
+/// After so many looks everything is read anew: what a container was given rarely changes in its
+/// life, and containers that use no GPU are found by a walk over all processes.
+const LOOKS: u32 = 10;
+
+/// What containers and jobs were given, as it was read last.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    facts: BTreeMap<Owner, ContainerFacts>,
+    known: Vec<Evidence>,
+    evidence: EvidenceList,
+    /// The inventory by which the evidence was interpreted.
+    interpreted: Option<Fingerprint>,
+    until_all: u32,
+    is_read: bool,
+}
+
+impl Given {
+    /// Reads what is new; says whether anything can be said at all.
+    pub(crate) fn look(&mut self, node: &Node, inventory: &Inventory, sweep: &Sweep) -> bool {
+        let is_new = self.read(node, sweep);
+        let fingerprint = inventory.fingerprint();
+        if is_new || self.interpreted != Some(fingerprint) {
+            self.interpret(node, inventory);
+            self.interpreted = Some(fingerprint);
+        }
+        self.is_read
+    }
+
+    pub(crate) const fn is_read(&self) -> bool {
+        self.is_read
+    }
+
+    pub(crate) const fn evidence(&self) -> &EvidenceList {
+        &self.evidence
+    }
+
+    pub(crate) fn facts(&self, owner: &Owner) -> Option<&ContainerFacts> {
+        self.facts.get(owner)
+    }
+
+    pub(crate) fn know(&mut self, evidence: Vec<Evidence>) {
+        self.known = evidence;
+        self.interpreted = None;
+    }
+
+    /// Reads the facts of owners that are new; of all, every so often. Says whether any was read.
+    fn read(&mut self, node: &Node, sweep: &Sweep) -> bool {
+        let Some(reader) = node.container_reader() else {
+            self.is_read = !self.known.is_empty();
+            return false;
+        };
+        self.is_read = true;
+        if self.until_all == 0 {
+            if let Ok(all) = reader.containers() {
+                let all = all.into_iter().filter(|(owner, _)| is_given_things(owner));
+                self.facts = all.map(|(owner, pid)| (owner.clone(), reader.facts(&owner, pid))).collect();
+                self.until_all = LOOKS;
+                return true;
+            }
+        }
+        self.until_all = self.until_all.saturating_sub(1);
+        let mut is_new = false;
+        for (owner, pid) in owners(sweep) {
+            if !self.facts.contains_key(owner) {
+                self.facts.insert(owner.clone(), reader.facts(owner, pid));
+                is_new = true;
+            }
+        }
+        is_new
+    }
+
+    fn interpret(&mut self, node: &Node, inventory: &Inventory) {
+        self.evidence.clear();
+        for facts in self.facts.values() {
+            for backend in node.backends() {
+                // A backend that cannot read it has nothing to add.
+                let _ = backend.evidence(facts, inventory, &mut self.evidence);
+            }
+        }
+        for evidence in &self.known {
+            self.evidence.push(evidence.clone());
+        }
+    }
+}
+
+/// Nobody gives anything to what runs outside of containers and jobs.
+const fn is_given_things(owner: &Owner) -> bool {
+    matches!(owner, Owner::Container(_) | Owner::Slurm(_))
+}
+
+fn owners(sweep: &Sweep) -> impl Iterator<Item = (&Owner, Pid)> {
+    let owners = sweep.processes.iter().filter_map(|of| Some((of.owner.as_ref().ok()?, of.key.pid)));
+    owners.filter(|(owner, _)| is_given_things(owner))
+}
