@@ -33,11 +33,11 @@
 use std::collections::BTreeMap;
 
 use gpu_accounting::{
-    Absence, Device, DeviceNode, Driver, Engines, Known, Link, Mode, Partition, PciId, Placement,
-    ProcessReading, Reading, Sample, UnitId, Unmanaged, VendorOutcome,
+    Device, DeviceNode, Driver, Engines, Link, Mode, Partition, PciId, Placement, ProcessReading, Reading,
+    Sample, UnitId, Unmanaged, VendorOutcome,
 };
-use serde::Serialize;
 
+use crate::facts::Facts;
 use crate::snapshot::Snapshot;
 
 /// The whole report, with a newline at its end.
@@ -58,37 +58,6 @@ pub fn report(snapshot: &Snapshot) -> Result<String, serde_json::Error> {
         "problems": problems,
     });
     serde_json::to_string_pretty(&report).map(|text| text + "\n")
-}
-
-/// Facts by name; those that are not known are null, with their reasons under `absent`.
-#[derive(Default, Serialize)]
-struct Facts {
-    #[serde(flatten)]
-    known: BTreeMap<&'static str, serde_json::Value>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    absent: BTreeMap<&'static str, String>,
-}
-
-impl Facts {
-    fn with(mut self, name: &'static str, value: impl Serialize) -> Self {
-        // Plain numbers, texts and lists of them: they always have a JSON form.
-        self.known.insert(name, serde_json::to_value(value).unwrap_or_default());
-        self
-    }
-
-    fn known<T: Serialize>(self, name: &'static str, fact: &Known<T>) -> Self {
-        self.result(name, fact.get())
-    }
-
-    fn result<T: Serialize>(mut self, name: &'static str, fact: Result<T, Absence>) -> Self {
-        match fact {
-            Ok(value) => self.with(name, value),
-            Err(absence) => {
-                self.absent.insert(name, absence.to_string());
-                self.with(name, serde_json::Value::Null)
-            }
-        }
-    }
 }
 
 fn vendor(of: &VendorOutcome) -> Facts {

@@ -10,10 +10,16 @@
 //! described in `json.rs`) nothing simulated is shown unasked.
 
 mod args;
+#[path = "../shared/facts.rs"]
+mod facts;
 mod json;
 mod matrix;
+#[path = "../shared/paint.rs"]
 mod paint;
+#[path = "../shared/simulated.rs"]
+mod simulated;
 mod snapshot;
+#[path = "../shared/table.rs"]
 mod table;
 mod text;
 

@@ -4,6 +4,7 @@ use gpu_accounting::{Inventory, Node, ProcessReading, Sample, VendorOutcome};
 use gpu_sim::Machine;
 
 use crate::args::Args;
+use crate::simulated::is_simulated;
 
 pub struct Snapshot {
     /// The name of the simulated machine, when it is one.
@@ -34,7 +35,7 @@ impl Snapshot {
             Some(library) => Self::of(&builder.nvml(library).build()),
             None => Self::of(&builder.build()),
         };
-        if args.nvml.as_deref().is_some_and(is_simulated_library) {
+        if args.nvml.as_deref().is_some_and(is_simulated) {
             snapshot.simulated = Some("a simulated NVML".to_owned());
         }
         Ok(snapshot)
@@ -54,10 +55,4 @@ impl Snapshot {
             processes: node.processes(),
         }
     }
-}
-
-/// True for gpu-sim's library, which exports a function of that name; the real one has none.
-fn is_simulated_library(path: &std::path::Path) -> bool {
-    const MARK: &[u8] = b"gpu_sim_is_simulated";
-    std::fs::read(path).is_ok_and(|bytes| bytes.windows(MARK.len()).any(|window| window == MARK))
 }

@@ -203,7 +203,7 @@ fn line(parts: &[&Part<'_>]) -> Line {
         processes,
         memory: memory.get(),
         system_memory: system_memory.get(),
-        no_engines: engines.is_empty().then(|| why_no_engines(parts)),
+        untold: untold(&engines, parts),
         engines,
         occupied_units: occupied.get(),
         shared_with,
@@ -232,13 +232,19 @@ fn engine_use(engine: Engine, parts: &[&Part<'_>]) -> Option<EngineUse> {
     Some(EngineUse { engine, share: share.value, time, covered, basis: share.basis, missing: share.missing })
 }
 
-/// The reason that says most: a lasting one before one that may be gone at the next look.
-fn why_no_engines(parts: &[&Part<'_>]) -> Absence {
-    let compute = parts.iter().filter_map(|part| part.engines.get(&Engine::Compute));
-    let shader = parts.iter().filter_map(|part| part.engines.get(&Engine::Shader));
-    let mut reasons = compute.chain(shader).filter_map(|fact| fact.as_ref().err().copied());
-    let first = reasons.clone().next().unwrap_or(Absence::NotYet);
-    reasons.find(Absence::is_transient).unwrap_or(first)
+/// Why work is in no number: of reasons, one that may be gone at the next look before a lasting one.
+fn untold(engines: &[EngineUse], parts: &[&Part<'_>]) -> Option<Absence> {
+    let why = |engine| move |part: &&Part<'_>| part.engines.get(&engine)?.as_ref().err().copied();
+    if parts.iter().filter_map(why(Engine::Compute)).any(|why| why == part::COMPUTE_DRIVER) {
+        return Some(part::COMPUTE_DRIVER);
+    }
+    if !engines.is_empty() {
+        return None;
+    }
+    let main = [Engine::Compute, Engine::Shader].iter().chain(Engine::ALL);
+    let all: Vec<Absence> = main.flat_map(|engine| parts.iter().filter_map(why(*engine))).collect();
+    let transient = all.iter().find(|why| why.is_transient());
+    transient.or(all.first()).copied().or(Some(Absence::NotYet))
 }
 
 /// Scales the shares of a unit's shaders to the whole where they make more; hands out, by unit,

@@ -19,14 +19,16 @@ mod export;
 mod filled;
 mod json;
 mod list;
+#[path = "../../shared/paint.rs"]
 mod paint;
 mod picture;
 mod plan;
 mod profiles;
 mod resources;
+#[path = "../../shared/simulated.rs"]
+mod simulated;
 mod source;
-// The one that gpu-report has.
-#[path = "../../gpu-report/table.rs"]
+#[path = "../../shared/table.rs"]
 mod table;
 mod target;
 mod text;

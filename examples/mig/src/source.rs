@@ -1,7 +1,6 @@
 //! [`Source`]: where the boards come from.
 
 use std::error::Error;
-use std::path::Path;
 
 use gpu_accounting::{Node, Vendor};
 use gpu_nvidia_mig::Board as Table;
@@ -10,6 +9,7 @@ use gpu_sim::Machine;
 use crate::args::Args;
 use crate::board::Board;
 use crate::list;
+use crate::simulated::is_simulated;
 
 pub struct Source {
     pub boards: Vec<Board>,
@@ -104,10 +104,4 @@ fn nothing(node: &Node, problems: &[gpu_accounting::Problem]) -> String {
     }
     let keys: Vec<&str> = Table::all().iter().map(Table::key).collect();
     text + "; take a simulated machine (--sim mixed), or plan on paper: --board " + &keys.join(", ")
-}
-
-/// True for gpu-sim's library, which exports a function of that name; the real one has none.
-fn is_simulated(path: &Path) -> bool {
-    const MARK: &[u8] = b"gpu_sim_is_simulated";
-    std::fs::read(path).is_ok_and(|bytes| bytes.windows(MARK.len()).any(|window| window == MARK))
 }

@@ -47,8 +47,9 @@ pub struct Line {
     pub system_memory: Result<Attributed<Bytes>, Absence>,
     /// The engines that have a number, in order.
     pub engines: Vec<EngineUse>,
-    /// Why no engine has a number, where none has.
-    pub no_engines: Option<Absence>,
+    /// Why there is work that is in none of those numbers, where that is so: no engine has one, or
+    /// a process computes through AMD's compute driver, which counts no time for it.
+    pub untold: Option<Absence>,
     /// Compute units that their waves fill at this moment (AMD): a hint, never to be added up over
     /// time.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::process::serialize_fact"))]

@@ -20,7 +20,7 @@ use crate::sweep::{Sweep, SweptProcess};
 const MPS_SERVER: &[u8] = b"nvidia-cuda-mps";
 
 /// On AMD, work of the compute driver is in no engine counter.
-const COMPUTE_DRIVER: Absence = Absence::NotSupported {
+pub(super) const COMPUTE_DRIVER: Absence = Absence::NotSupported {
     why: "the compute driver gives no engine time for a process; how many units it fills at a moment is no time",
 };
 
@@ -55,7 +55,7 @@ fn part<'a>(process: &'a ProcessReading, sweep: &Sweep, history: &mut History) -
         },
         Err(why) => Holder::Unknown(*why),
     };
-    let shared_with = swept.map(|swept| shared_with(swept, process.unit, sweep)).unwrap_or_default();
+    let shared_with = swept.map(|swept| shared_with(swept, sweep)).unwrap_or_default();
     let memory = process.memory.or(process.client_memory);
     let is_shared = !shared_with.is_empty();
     let of_clients = |fact: Fact<Bytes>| match fact {
@@ -102,7 +102,7 @@ fn role(process: &ProcessReading, swept: Option<&SweptProcess>) -> Role {
 }
 
 /// Other owners whose processes hold a client of this process'.
-fn shared_with(swept: &SweptProcess, _unit: UnitId, sweep: &Sweep) -> Vec<Owner> {
+fn shared_with(swept: &SweptProcess, sweep: &Sweep) -> Vec<Owner> {
     let also = swept.clients.iter().flat_map(|client| &client.also);
     let owners = also.filter_map(|pid| sweep.process(*pid)?.owner.as_ref().ok());
     let mut others: Vec<Owner> = owners.filter(|owner| swept.owner.as_ref() != Ok(*owner)).cloned().collect();

@@ -1,5 +1,7 @@
 //! Colours, on a terminal that wants them.
 
+#![allow(dead_code)] // no program uses all of them
+
 use std::io::IsTerminal;
 
 #[derive(Clone, Copy)]
@@ -13,12 +15,26 @@ impl Paint {
         Self { on: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
     }
 
+    /// Without colours.
+    #[cfg(test)]
+    pub const fn none() -> Self {
+        Self { on: false }
+    }
+
     pub fn bold(self, text: &str) -> String {
         self.wrap("1", text)
     }
 
     pub fn dim(self, text: &str) -> String {
         self.wrap("2", text)
+    }
+
+    pub fn good(self, text: &str) -> String {
+        self.wrap("32", text)
+    }
+
+    pub fn bad(self, text: &str) -> String {
+        self.wrap("31", text)
     }
 
     pub fn warn(self, text: &str) -> String {

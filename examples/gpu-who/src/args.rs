@@ -1,0 +1,146 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gpu_accounting::Vendor;
+use gpu_accounting::attribution::MpsRule;
+use lexopt::prelude::*;
+
+pub const HELP: &str = "\
+gpu-who: who is on which GPU, what they use of it, and whether they were given it
+
+usage: gpu-who [OPTIONS]
+
+  --json               print JSON instead of text, one object a look
+  --watch SECONDS      look again and again, so far apart
+  --count N            end after N looks (with --watch)
+  --over MILLISECONDS  count engine time over so long before the first report
+                       (default 500; 0 for one look, without engine times)
+  --mps RULE           whose the time of an MPS server is: apart (default),
+                       equally over its clients, or by memory
+  --sim NAME           a simulated machine: a preset's name or a JSON file
+  --vendor NAME        look for this vendor alone (nvidia, amd, intel); may be repeated
+  --sysfs-root DIR     read the kernel's devices here instead of /sys
+  --proc-root DIR      read processes here instead of /proc
+  --cgroup-root DIR    read control groups here instead of /sys/fs/cgroup
+  --host-root DIR      read runtimes' and kubelet's files below here instead of /
+  --nvml LIBRARY       load NVIDIA's library from this file
+  --help               print this
+";
+
+/// What the command line asks for.
+pub enum Asked {
+    Help,
+    Report(Box<Args>),
+}
+
+pub struct Args {
+    pub json: bool,
+    pub watch: Option<Duration>,
+    pub count: Option<u32>,
+    pub over: Duration,
+    pub mps: MpsRule,
+    pub sim: Option<String>,
+    pub vendors: Vec<Vendor>,
+    pub sysfs_root: Option<PathBuf>,
+    pub proc_root: Option<PathBuf>,
+    pub cgroup_root: Option<PathBuf>,
+    pub host_root: Option<PathBuf>,
+    pub nvml: Option<PathBuf>,
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        Self {
+            json: false,
+            watch: None,
+            count: None,
+            over: Duration::from_millis(500),
+            mps: MpsRule::KeepApart,
+            sim: None,
+            vendors: Vec::new(),
+            sysfs_root: None,
+            proc_root: None,
+            cgroup_root: None,
+            host_root: None,
+            nvml: None,
+        }
+    }
+}
+
+impl Args {
+    pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
+        let mut args = Self::default();
+        let mut parser = lexopt::Parser::from_args(words);
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("json") => args.json = true,
+                Long("watch") => args.watch = Some(seconds(&parser.value()?.string()?)?),
+                Long("count") => args.count = Some(count(&parser.value()?.string()?)?),
+                Long("over") => args.over = Duration::from_millis(parser.value()?.parse::<u32>()?.into()),
+                Long("mps") => args.mps = mps(&parser.value()?.string()?)?,
+                Long("sim") => args.sim = Some(parser.value()?.string()?),
+                Long("vendor") => args.vendors.push(vendor(&parser.value()?.string()?)?),
+                Long("sysfs-root") => args.sysfs_root = Some(directory(parser.value()?)?),
+                Long("proc-root") => args.proc_root = Some(directory(parser.value()?)?),
+                Long("cgroup-root") => args.cgroup_root = Some(directory(parser.value()?)?),
+                Long("host-root") => args.host_root = Some(directory(parser.value()?)?),
+                Long("nvml") => args.nvml = Some(parser.value()?.into()),
+                Short('h') | Long("help") => return Ok(Asked::Help),
+                other => return Err(other.unexpected()),
+            }
+        }
+        args.check()?;
+        Ok(Asked::Report(Box::new(args)))
+    }
+
+    fn check(&self) -> Result<(), lexopt::Error> {
+        let roots = [&self.sysfs_root, &self.proc_root, &self.cgroup_root, &self.host_root, &self.nvml];
+        if self.sim.is_some() && roots.into_iter().any(Option::is_some) {
+            return Err("--sim replaces the whole machine; leave out the roots and --nvml".into());
+        }
+        if self.count.is_some() && self.watch.is_none() {
+            return Err("--count says how often to look: it needs --watch".into());
+        }
+        Ok(())
+    }
+}
+
+/// Seconds, with a fraction: `0.5`. A week is the longest.
+fn seconds(text: &str) -> Result<Duration, lexopt::Error> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.01..=604_800.0).contains(seconds));
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("--watch {text:?}: seconds between 0.01 and 604800 are asked for").into())
+}
+
+fn count(text: &str) -> Result<u32, lexopt::Error> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| format!("--count {text:?}: a number from 1 on is asked for").into())
+}
+
+fn mps(text: &str) -> Result<MpsRule, lexopt::Error> {
+    match text {
+        "apart" => Ok(MpsRule::KeepApart),
+        "equally" => Ok(MpsRule::Equally),
+        "memory" => Ok(MpsRule::ByMemory),
+        other => Err(format!("no rule {other:?}; there are apart, equally and memory").into()),
+    }
+}
+
+/// A vendor that this program knows.
+fn vendor(name: &str) -> Result<Vendor, lexopt::Error> {
+    let known = [Vendor::NVIDIA, Vendor::AMD, Vendor::INTEL];
+    known
+        .into_iter()
+        .find(|vendor| vendor.as_str() == name)
+        .ok_or_else(|| format!("no vendor {name:?}; there are nvidia, amd and intel").into())
+}
+
+/// A root that does not exist would read as a machine without GPU.
+fn directory(path: OsString) -> Result<PathBuf, lexopt::Error> {
+    let path = PathBuf::from(path);
+    if path.is_dir() { Ok(path) } else { Err(format!("{} is not a directory", path.display()).into()) }
+}

@@ -1,0 +1,67 @@
+//! [`Source`]: the machine that is looked at, and how its time passes.
+
+use std::error::Error;
+use std::time::Duration;
+
+use gpu_accounting::{Nanoseconds, Node};
+use gpu_sim::{Machine, World};
+
+use crate::args::Args;
+use crate::simulated::is_simulated;
+
+pub struct Source {
+    node: Node,
+    /// A simulated world: its clock goes on when it is told to.
+    world: Option<World>,
+    /// What is simulated, where anything is.
+    simulated: Option<String>,
+}
+
+impl Source {
+    /// Opens the machine that the command line names.
+    pub fn open(args: &Args) -> Result<Self, Box<dyn Error>> {
+        let mut builder = Node::builder();
+        if !args.vendors.is_empty() {
+            builder = builder.only(args.vendors.iter().copied());
+        }
+        if let Some(name) = &args.sim {
+            let world = World::new(Machine::load(name)?);
+            let node = builder.machine(world.host()).build();
+            let simulated = node.simulated().map(|name| format!("machine {name:?}"));
+            return Ok(Self { node, world: Some(world), simulated });
+        }
+        if let Some(root) = &args.sysfs_root {
+            builder = builder.sysfs_root(root);
+        }
+        if let Some(root) = &args.proc_root {
+            builder = builder.proc_root(root);
+        }
+        let library = args.nvml.as_deref();
+        if let Some(library) = library {
+            builder = builder.nvml(library);
+        }
+        let simulated = library.filter(|library| is_simulated(library));
+        let simulated = simulated.map(|library| format!("NVML {}", library.display()));
+        Ok(Self { node: builder.build(), world: None, simulated })
+    }
+
+    pub const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// What of it is simulated, in words.
+    pub fn simulated(&self) -> Option<&str> {
+        self.simulated.as_deref()
+    }
+
+    /// Lets so much time pass.
+    pub fn wait(&self, time: Duration) {
+        match &self.world {
+            Some(world) => {
+                let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+                world.clock().advance(Nanoseconds(time));
+            }
+            None => std::thread::sleep(time),
+        }
+    }
+}
