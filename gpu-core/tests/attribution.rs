@@ -153,8 +153,7 @@ fn simulated_machines_add_up() {
             assert_eq!(processes, sample.processes.len(), "{preset}");
             assert_eq!(attribution.balances.len(), inventory.units().count());
             for balance in &attribution.balances {
-                balance.memory.ok().map(adds_up);
-                balance.shader.ok().map(adds_up);
+                [balance.memory, balance.shader].into_iter().filter_map(Result::ok).for_each(adds_up);
             }
             assert!(attribution.lines.iter().all(|line| matches!(line.holder, Holder::Owner(_))), "{preset}");
         }
