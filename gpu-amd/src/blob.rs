@@ -38,6 +38,12 @@ const SERVED: &[Metric] = &[
     Metric::ClockMemory,
     Metric::ClockVideo,
     Metric::Throttle,
+    Metric::ThrottleTicks,
+    Metric::ThrottledByProchot,
+    Metric::ThrottledByPower,
+    Metric::ThrottledBySocketHeat,
+    Metric::ThrottledByRegulatorHeat,
+    Metric::ThrottledByMemoryHeat,
     Metric::PcieGeneration,
     Metric::PcieWidth,
     Metric::PcieReplays,
@@ -141,6 +147,18 @@ impl<'a> Blob<'a> {
             Metric::ClockMemory => to.clock_memory = self.fastest(Field::MemoryClock, 0, usize::MAX),
             Metric::ClockVideo => to.clock_video = self.fastest(Field::VideoClock, 0, usize::MAX),
             Metric::Throttle => to.throttle = self.throttle(),
+            Metric::ThrottleTicks => to.throttle_ticks = self.throttled(Field::Accumulations),
+            Metric::ThrottledByProchot => to.throttled_by_prochot = self.throttled(Field::ThrottledProchot),
+            Metric::ThrottledByPower => to.throttled_by_power = self.throttled(Field::ThrottledPower),
+            Metric::ThrottledBySocketHeat => {
+                to.throttled_by_socket_heat = self.throttled(Field::ThrottledSocketHeat);
+            }
+            Metric::ThrottledByRegulatorHeat => {
+                to.throttled_by_regulator_heat = self.throttled(Field::ThrottledVrHeat);
+            }
+            Metric::ThrottledByMemoryHeat => {
+                to.throttled_by_memory_heat = self.throttled(Field::ThrottledHbmHeat);
+            }
             Metric::PcieGeneration => to.pcie_generation = self.pcie_generation(),
             Metric::PcieWidth => to.pcie_width = self.quantity(Field::PcieWidth, |v| pick!(v, Count)),
             Metric::PcieReplays => to.pcie_replays = self.quantity(Field::PcieReplays, |v| pick!(v, Count)),
@@ -204,7 +222,7 @@ impl<'a> Blob<'a> {
     /// What throttles: by the bits that all chips share, else by the chip's own, kept raw.
     fn throttle(&self) -> Slot<ThrottleReasons> {
         const COUNTED: Absence = Absence::NotSupported {
-            why: "the driver counts throttling and does not name it: gpu_metrics::Field::Throttled*",
+            why: "the driver counts throttling, and does not say what throttles now: see throttled_by_*",
         };
         let metrics = self.metrics?;
         let reasons = match metrics.value(Field::Throttle, 0) {
@@ -217,6 +235,17 @@ impl<'a> Blob<'a> {
             Ok(_) => Err(NO_ENGINE),
             Err(absence) => Err(absence),
         }
+    }
+
+    /// A counter of throttling: ticks among those of [`Field::Accumulations`]. What has no such
+    /// total (APUs, 3.0) counts in a unit that is not known.
+    fn throttled(&self, field: Field) -> Slot<Count> {
+        const NO_TICKS: Absence =
+            Absence::NotSupported { why: "this version of gpu_metrics counts no ticks" };
+        if self.metrics?.instances(Field::Accumulations) == 0 {
+            return Err(NO_TICKS);
+        }
+        self.quantity(field, |value| pick!(value, Count))
     }
 
     fn pcie_generation(&self) -> Slot<Count> {

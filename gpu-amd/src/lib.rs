@@ -66,6 +66,11 @@
 //! | identity of further partitions | 6.4.1 | "N/A" | the GPU's ids, serial number, firmware | here: they are of one GPU |
 //! | energy of an APU | 6.4.1 | 0 | the counter of `gpu_metrics` | here: the file has it |
 //!
+//! So it is over the topologies of two real machines too, eight MI300X in 63 partitions and eight
+//! MI210 in two islands: what those dumps lack (sensors, memory, modes, DRM nodes, processes) is
+//! simulated there, what they have (units, places, ids, and the weights and kinds of all links
+//! between partitions of different GPUs) is not. They differ by the same rows and no others.
+//!
 //! 6.4.1 gives each further partition its own memory, and the first one still the whole GPU's;
 //! asked for memory in per cent (`--showmemuse`), it ends with an exception on a partition,
 //! so that the test does not ask it.

@@ -1,47 +1,26 @@
 //! Dumps of real machines: the compute driver's topology of eight MI300X in CPX mode and of eight
 //! MI210. The folder that holds them is named by `GPU_ACCOUNTING_CAPTURES`.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use gpu_core::{Backend, Count, Device, LinkKind, PcieAncestor, conformance};
 use gpu_host::Roots;
 
-/// A tree with the dump unpacked where the kernel has it.
-struct Dump {
-    root: PathBuf,
-}
+#[path = "common/capture.rs"]
+mod capture;
+#[path = "common/machine.rs"]
+mod machine;
 
-impl Dump {
-    fn unpack(name: &str, below: &str) -> Self {
-        let folder = std::env::var_os("GPU_ACCOUNTING_CAPTURES")
-            .expect("GPU_ACCOUNTING_CAPTURES names the folder with the dumps of real machines");
-        let root = std::env::temp_dir().join(format!("gpu-amd-{name}-{}", std::process::id()));
-        let target = root.join("class/kfd/kfd").join(below);
-        std::fs::create_dir_all(&target).unwrap();
-        let archive = Path::new(&folder).join(name);
-        let status = Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(&target).status().unwrap();
-        assert!(status.success(), "{} does not unpack", archive.display());
-        Self { root }
-    }
+use capture::{Dump, MI210, MI300X};
 
-    fn backend(&self) -> Box<dyn Backend> {
-        let options = gpu_amd::Options::new(Roots::default().sysfs(&self.root));
-        gpu_amd::discover(&options).backend.expect("the compute driver's tree is there")
-    }
-}
-
-impl Drop for Dump {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.root);
-    }
+fn backend(dump: &Dump) -> Box<dyn Backend> {
+    let options = gpu_amd::Options::new(Roots::default().sysfs(dump.sysfs()));
+    gpu_amd::discover(&options).backend.expect("the compute driver's tree is there")
 }
 
 #[test]
 #[ignore = "needs dumps of real machines in GPU_ACCOUNTING_CAPTURES"]
 fn eight_mi300x_in_cpx_mode() {
-    let dump = Dump::unpack("kfd-mi300x-cpx.tar.gz", "");
-    let backend = dump.backend();
+    let dump = Dump::unpack(&MI300X);
+    let backend = backend(&dump);
     let inventory = backend.inventory().unwrap();
     assert_eq!(inventory.devices.len(), 8);
     let parts: Vec<usize> = inventory.devices.iter().map(|device| device.partitions.len()).collect();
@@ -67,8 +46,8 @@ fn eight_mi300x_in_cpx_mode() {
 #[test]
 #[ignore = "needs dumps of real machines in GPU_ACCOUNTING_CAPTURES"]
 fn eight_mi210_in_two_islands() {
-    let dump = Dump::unpack("kfd-mi210-xgmi.tar.gz", "topology");
-    let backend = dump.backend();
+    let dump = Dump::unpack(&MI210);
+    let backend = backend(&dump);
     let inventory = backend.inventory().unwrap();
     assert_eq!(inventory.devices.len(), 8);
     let linked = |one: &Device, other: &Device| {

@@ -53,6 +53,56 @@ fn every_form_is_read_from_its_file() {
     }
 }
 
+/// What throttles is counted in ticks of the firmware's, each counter at its own place; forms that
+/// count none say so.
+#[test]
+fn throttling_is_counted_in_ticks() {
+    use AmdMetricsForm::{V1_3, V1_5, V1_6, V1_6Rocm, V1_7, V1_8};
+    const COUNTERS: [Metric; 6] = [
+        Metric::ThrottleTicks,
+        Metric::ThrottledByProchot,
+        Metric::ThrottledByPower,
+        Metric::ThrottledBySocketHeat,
+        Metric::ThrottledByRegulatorHeat,
+        Metric::ThrottledByMemoryHeat,
+    ];
+    // Where the first lies, by a C compiler; the others follow it, four bytes each.
+    let places = [
+        (V1_3, None),
+        (V1_5, None),
+        (V1_6, Some(104)),
+        (V1_6Rocm, Some(32)),
+        (V1_7, Some(40)),
+        (V1_8, Some(40)),
+    ];
+    for (form, place) in places {
+        let mut described = few("mi300x-8", 1);
+        if let Silicon::Amd(amd) = &mut described.gpus[0].silicon {
+            amd.gpu_metrics = Some(form);
+        }
+        let (folder, world, backend) = machine(described);
+        let path = folder.attribute(&world, "gpu_metrics");
+        let mut bytes = fs::read(&path).unwrap();
+        if let Some(place) = place {
+            for n in 0..6 {
+                bytes[place + n * 4..][..4].copy_from_slice(&(1000 + n as u32).to_le_bytes());
+            }
+            fs::write(&path, bytes).unwrap();
+        }
+        let sample = backend.sample().unwrap();
+        let reading = sample.reading(backend.inventory().unwrap().devices[0].id);
+        for (n, metric) in COUNTERS.into_iter().enumerate() {
+            match reading.get(metric) {
+                Ok(told) => {
+                    assert!(place.is_some(), "{form:?} counts {metric}");
+                    assert_eq!(told.value.to_string(), (1000 + n).to_string(), "{form:?}: {metric}");
+                }
+                Err(absence) => assert!(place.is_none(), "{form:?}: {metric} is {absence}"),
+            }
+        }
+    }
+}
+
 /// Work on one partition is seen on that partition and on no other.
 #[test]
 fn activity_is_truly_the_partitions() {

@@ -11,8 +11,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gpu_core::{
-    Backend, BackendExt, DeviceId, ErrorKind, Fingerprint, Mode, ModeChange, Partitioner, PidView, Query,
-    Refusal, UnitId, Units, Vendor,
+    Absence, Backend, BackendExt, DeviceId, ErrorKind, Fingerprint, Mode, ModeChange, Partitioner, Pid,
+    PidView, Query, Refusal, Runtime, UnitId, Units, Vendor,
 };
 use gpu_sim::{Machine, SimBackend, Tree, UseKind, World};
 use machine::{Folder, backend, few};
@@ -201,6 +201,49 @@ fn users_are_named_and_nothing_is_written() {
     assert!(matches!(&refused, Refusal::InUse { by, .. } if by.len() == 1 && by[0].pid == pid), "{refused}");
     let _driver = node.driver();
     assert_eq!(node.set(0, COMPUTE, "CPX").unwrap().device.partitions.len(), 8);
+}
+
+/// Whose processes they are is told with them, by their cgroups: containers, pods, jobs. One that
+/// has ended since, or whose number counts elsewhere, is named without.
+#[test]
+fn users_are_named_with_the_containers_that_they_run_in() {
+    let mut machine = few("mi300x-8", 1);
+    let pod = "kubepods-burstable-pod0b5b3b3e_0a0d_4c3b_9f5e_1d2c3b4a5f60.slice";
+    let id = "4f".repeat(32);
+    let cgroups = [
+        format!("/kubepods.slice/kubepods-burstable.slice/{pod}/cri-containerd-{id}.scope"),
+        "/system.slice/slurmstepd.scope/job_4711/step_0/user/task_3".to_owned(),
+        "/".to_owned(),
+    ];
+    let mut template = machine.workloads[0].clone();
+    machine.workloads.clear();
+    for (n, cgroup) in (0..).zip(cgroups) {
+        template.pid = Pid(7000 + n);
+        // The second draws: it holds a device file alone, and the driver does not name it.
+        template.uses[0].kind = if n == 1 { UseKind::Graphics } else { UseKind::Compute };
+        template.cgroup = cgroup;
+        machine.workloads.push(template.clone());
+    }
+    let node = Node::of(machine);
+    let users = node.partitioner().board(node.device(0)).unwrap().users;
+    let simulated = SimBackend::new(node.world.clone(), Vendor::AMD);
+    assert_eq!(users, simulated.partitioner().unwrap().board(node.device(0)).unwrap().users);
+    let container = users[0].owner.as_ref().unwrap().container().expect("the first is in a container");
+    assert_eq!((container.runtime, container.id.as_str()), (Runtime::Containerd, id.as_str()));
+    assert_eq!(container.pod.unwrap().uid.to_string(), "0b5b3b3e-0a0d-4c3b-9f5e-1d2c3b4a5f60");
+    let refused = node.set(0, COMPUTE, "CPX").unwrap_err().to_string();
+    let told = "in use by process 7000 (containerd 4f4f4f4f4f4f), 7001 (slurm 4711.0), 7002";
+    assert!(refused.ends_with(told), "{refused}");
+
+    let cgroup = |pid: &str| node.tree.proc().join(pid).join("cgroup");
+    std::fs::remove_file(cgroup("7000")).unwrap();
+    let users = node.partitioner().board(node.device(0)).unwrap().users;
+    assert_eq!(users[0].owner, Err(Absence::Lost));
+    assert!(users[1].owner.is_ok());
+    // Numbers of a namespace that nobody knows may be others' numbers here.
+    std::fs::remove_file(node.tree.proc().join("1/ns/pid")).unwrap();
+    let users = node.partitioner().board(node.device(0)).unwrap().users;
+    assert!(users.iter().all(|user| matches!(user.owner, Err(Absence::NotSupported { .. }))), "{users:?}");
 }
 
 /// A memory mode is the hive's, waits for the driver, and pulls the compute mode along.

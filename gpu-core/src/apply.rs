@@ -165,7 +165,7 @@ fn check(state: &BoardState, plan: &Plan) -> Result<Vec<Partition>, Refusal> {
     let doomed: Vec<Partition> =
         plan.destroy.iter().map(|live| partition_of(state, live).cloned()).collect::<Result<_, _>>()?;
     for part in &doomed {
-        let by: Vec<_> = state.users_of(part.id).copied().collect();
+        let by: Vec<_> = state.users_of(part.id).cloned().collect();
         if !by.is_empty() {
             return Err(Refusal::InUse { unit: UnitId::Partition(part.id), by });
         }

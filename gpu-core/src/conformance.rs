@@ -51,6 +51,7 @@ pub fn run(backend: &dyn Backend) {
     samples_cover_the_inventory(backend);
     only_what_was_asked_for_is_sampled(backend);
     absences_have_reasons(backend);
+    nothing_is_passed_over(backend);
     values_make_sense(backend);
     counters_do_not_go_back(backend);
     capabilities_match_samples(backend);
@@ -268,6 +269,23 @@ pub fn absences_have_reasons(backend: &dyn Backend) {
     }
     for problem in &answer.problems {
         assert!(!problem.at.is_empty() && !problem.detail.is_empty(), "a problem without place or cause");
+    }
+}
+
+/// Whatever was asked for has a value or a reason: "not yet" is what a reading begins with, and no
+/// answer to a metric that the backend passes over. Only what is measured between two looks may
+/// have none so far.
+///
+/// # Panics
+/// When a metric that does not need two looks is not there yet.
+pub fn nothing_is_passed_over(backend: &dyn Backend) {
+    const BETWEEN_LOOKS: [Metric; 5] =
+        [Metric::Busy, Metric::MemoryBusy, Metric::EncoderBusy, Metric::DecoderBusy, Metric::Power];
+    for unit in sample(backend, &Query::everything()).units {
+        for (metric, value) in unit.reading.iter() {
+            let is_passed_over = value.err() == Some(Absence::NotYet) && !BETWEEN_LOOKS.contains(&metric);
+            assert!(!is_passed_over, "{metric} of {} is not yet there, and never will be", unit.unit);
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 
 use core::fmt;
 
+use crate::absence::Absence;
 use crate::device::Device;
 use crate::fingerprint::{Fingerprint, Incarnation};
 use crate::id::{DeviceId, PartitionId};
+use crate::owner::Owner;
 use crate::partition::Placement;
 use crate::plan::{Geometry, Layout, New};
 use crate::process::{Pid, PidView};
@@ -80,8 +82,9 @@ pub struct BoardState {
 }
 
 /// A process in a partition.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct User {
     /// The partition: the smallest that the driver names.
     pub partition: PartitionId,
@@ -89,6 +92,28 @@ pub struct User {
     pub pid: Pid,
     /// The namespace in which its number counts.
     pub pid_view: PidView,
+    /// On whose behalf it runs, where somebody has looked.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::process::serialize_fact"))]
+    pub owner: Result<Owner, Absence>,
+}
+
+impl User {
+    /// A process of which nobody has looked yet on whose behalf it runs.
+    #[must_use]
+    pub const fn new(partition: PartitionId, pid: Pid, pid_view: PidView) -> Self {
+        Self { partition, pid, pid_view, owner: Err(Absence::NotYet) }
+    }
+}
+
+/// Prints as the process and who is behind it, where that is somebody: `7012 (docker 3f2a…)`.
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pid.fmt(f)?;
+        match &self.owner {
+            Ok(Owner::Machine | Owner::Hidden) | Err(_) => Ok(()),
+            Ok(owner) => write!(f, " ({owner})"),
+        }
+    }
 }
 
 impl BoardState {

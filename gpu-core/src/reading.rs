@@ -183,6 +183,20 @@ metrics! {
     /// What holds the clocks down (NVML's event reasons, AMD's independent throttler status,
     /// Intel's `reason_*`).
     throttle / Throttle: ThrottleReasons, Gauge;
+    /// Ticks at which the firmware of an AMD accelerator has looked at what throttles it
+    /// (`gpu_metrics` from 1.6 on, `accumulation_counter`): what the `throttled_by_*` are parts of.
+    /// How long a tick is, is told nowhere: divide growth by growth. 32 bits wide: it wraps.
+    throttle_ticks / ThrottleTicks: Count, Counter;
+    /// Of `throttle_ticks`, those with the board's alarm (`prochot_residency_acc`).
+    throttled_by_prochot / ThrottledByProchot: Count, Counter;
+    /// Of `throttle_ticks`, those at the package's power limit (`ppt_residency_acc`).
+    throttled_by_power / ThrottledByPower: Count, Counter;
+    /// Of `throttle_ticks`, those with the socket too hot (`socket_thm_residency_acc`).
+    throttled_by_socket_heat / ThrottledBySocketHeat: Count, Counter;
+    /// Of `throttle_ticks`, those with a regulator too hot (`vr_thm_residency_acc`).
+    throttled_by_regulator_heat / ThrottledByRegulatorHeat: Count, Counter;
+    /// Of `throttle_ticks`, those with the memory too hot (`hbm_thm_residency_acc`).
+    throttled_by_memory_heat / ThrottledByMemoryHeat: Count, Counter;
     /// NVML's performance state: 0 is the fastest, 15 the slowest.
     performance_state / PerformanceState: Count, Gauge;
     /// Memory errors corrected since the driver was loaded.

@@ -26,7 +26,7 @@ pub enum Refusal {
     InUse {
         /// What is in use.
         unit: UnitId,
-        /// Who uses it, as far as the driver tells.
+        /// Who uses it, as far as the driver tells, and on whose behalf, as far as the kernel does.
         by: Vec<User>,
     },
     /// Another writer of this family is changing the board.
@@ -104,7 +104,7 @@ impl fmt::Display for Refusal {
             Self::InUse { unit, by } => {
                 write!(f, "{unit} is in use")?;
                 for (at, user) in by.iter().enumerate() {
-                    write!(f, "{}{}", if at == 0 { " by process " } else { ", " }, user.pid)?;
+                    write!(f, "{}{}", if at == 0 { " by process " } else { ", " }, user)?;
                 }
                 Ok(())
             }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use gpu_core::cgroup::owner;
-use gpu_core::{Error, Owner, Pid};
+use gpu_core::{Absence, Error, ErrorKind, Need, Owner, Pid, PidView, User};
 
-use crate::file;
+use crate::{Roots, file, pid_namespace};
 
 /// On whose behalf a process runs, by its `/proc/<pid>/cgroup` under this root.
 ///
@@ -19,4 +19,33 @@ use crate::file;
 /// ```
 pub fn owner_of(proc: &Path, pid: Pid) -> Result<Owner, Error> {
     file::read_text(&proc.join(pid.to_string()).join("cgroup")).map(|text| owner(&text))
+}
+
+/// Tells of each process on whose behalf it runs, by its cgroup, where its number counts in the
+/// `/proc` of these roots: another namespace's number may be another process there.
+pub fn name_owners(roots: &Roots, users: &mut [User]) {
+    if users.is_empty() {
+        return;
+    }
+    let counted = pid_namespace::view(&roots.proc, roots.proc_is_usual());
+    for user in users {
+        user.owner = match counted {
+            PidView::Unknown => Err(OTHER_NAMESPACE),
+            counted if counted != user.pid_view => Err(OTHER_NAMESPACE),
+            _ => owner_of(&roots.proc, user.pid).map_err(|error| absence(&error)),
+        };
+    }
+}
+
+const NAME: &str = "/proc/<pid>/cgroup";
+const OTHER_NAMESPACE: Absence =
+    Absence::NotSupported { why: "the driver counts processes in another namespace than this /proc" };
+
+/// A process that has ended is lost.
+fn absence(error: &Error) -> Absence {
+    match error.kind() {
+        ErrorKind::NotFound => Absence::Lost,
+        ErrorKind::NotPermitted => Absence::NotPermitted { needs: Need::Access(NAME) },
+        _ => Absence::Failed { at: NAME, code: None },
+    }
 }

@@ -256,18 +256,34 @@ impl Reader {
     fn absences(&self, reading: &mut Reading) {
         use Metric::{
             Busy, ClockMemory, ClockMemoryMax, ClockSm, ClockVideo, DecoderBusy, EccCorrected,
-            EccCorrectedLifetime, EccUncorrected, EccUncorrectedLifetime, EncoderBusy, FanSpeed, MemoryBusy,
-            MemoryFree, MemoryReserved, MemoryUsed, PcieGeneration, PcieReplays, PcieWidth, PerformanceState,
-            Power, PowerLimitMax, PowerLimitMin, RemappedRowsCorrected, RemappedRowsFailed,
-            RemappedRowsPending, RemappedRowsUncorrected, RetiredPages, SystemMemoryTotal, SystemMemoryUsed,
-            TemperatureHotspot, TemperatureShutdown, TemperatureSlowdown,
+            EccCorrectedLifetime, EccUncorrected, EccUncorrectedLifetime, EncoderBusy, FanSpeed, JpegBusy,
+            MemoryBusy, MemoryFree, MemoryReserved, MemoryUsed, PcieGeneration, PcieNaksReceived,
+            PcieNaksSent, PcieRecoveries, PcieReplays, PcieWidth, PerformanceState, Power, PowerLimitMax,
+            PowerLimitMin, RemappedRowsCorrected, RemappedRowsFailed, RemappedRowsPending,
+            RemappedRowsUncorrected, RetiredPages, SystemMemoryTotal, SystemMemoryUsed, TemperatureHotspot,
+            TemperatureShutdown, TemperatureSlowdown, ThrottleTicks, ThrottledByMemoryHeat, ThrottledByPower,
+            ThrottledByProchot, ThrottledByRegulatorHeat, ThrottledBySocketHeat, VideoBusy,
         };
-        let groups: [(&[Metric], &'static str); 7] = [
+        let groups: [(&[Metric], &'static str); 8] = [
             (&[MemoryUsed, MemoryFree, SystemMemoryUsed], FDINFO),
-            (&[Busy, MemoryBusy, EncoderBusy, DecoderBusy], PMU),
+            (&[Busy, MemoryBusy, EncoderBusy, DecoderBusy, VideoBusy, JpegBusy], PMU),
             (&[Power], COUNTS_ENERGY),
             (&[MemoryReserved, SystemMemoryTotal, PowerLimitMin, PowerLimitMax, FanSpeed], NO_FILE),
-            (&[PcieGeneration, PcieWidth, PcieReplays], ENDPOINT),
+            (
+                &[PcieGeneration, PcieWidth, PcieReplays, PcieRecoveries, PcieNaksSent, PcieNaksReceived],
+                ENDPOINT,
+            ),
+            (
+                &[
+                    ThrottleTicks,
+                    ThrottledByProchot,
+                    ThrottledByPower,
+                    ThrottledBySocketHeat,
+                    ThrottledByRegulatorHeat,
+                    ThrottledByMemoryHeat,
+                ],
+                "the driver says what throttles now, and counts nothing: see throttle",
+            ),
             (&[ClockSm, PerformanceState, RemappedRowsPending, RemappedRowsFailed], "NVIDIA's"),
             (
                 &[

@@ -7,6 +7,7 @@ use gpu_core::{
     Absence, Backend, BootId, BootTime, Capabilities, Clock, Error, ErrorKind, Inventory, Metric, MetricSet,
     Partitioner, PidView, Problem, Query, Reading, Sample, UnitId, Units, Vendor,
 };
+use gpu_host::Roots;
 
 use crate::board::{Board, Boards};
 use crate::cut::GpuInstance;
@@ -33,9 +34,7 @@ pub struct NvidiaBackend {
     activity: Mutex<Activity>,
     library: Library,
     path: PathBuf,
-    proc: PathBuf,
-    sysfs: PathBuf,
-    locks: PathBuf,
+    roots: Roots,
     clock: Arc<dyn Clock>,
 }
 
@@ -52,9 +51,7 @@ impl NvidiaBackend {
             lists: Mutex::new(Lists::new(&version, view)),
             library,
             path: path.to_path_buf(),
-            proc: roots.proc.clone(),
-            sysfs: roots.sysfs.clone(),
-            locks: roots.locks.clone(),
+            roots: roots.clone(),
             clock: Arc::clone(&options.clock),
         })
     }
@@ -67,8 +64,12 @@ impl NvidiaBackend {
         &self.library
     }
 
+    pub(crate) const fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
     pub(crate) fn locks(&self) -> &Path {
-        &self.locks
+        &self.roots.locks
     }
 
     pub(crate) fn boot_id(&self) -> BootId {
@@ -84,14 +85,14 @@ impl NvidiaBackend {
     /// Looks at the machine again.
     pub(crate) fn look_again(&self) -> Result<Arc<Boards>, Error> {
         let _turn = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(self.keep(Boards::look(&self.library, &self.sysfs, &self.boards())?))
+        Ok(self.keep(Boards::look(&self.library, &self.roots.sysfs, &self.boards())?))
     }
 
     /// Looks for one GPU again: where its handles have become stale, or it was lost.
     fn find_again(&self, board: &Arc<Board>, sample: &mut Sample) -> Option<Arc<Board>> {
         let _turn = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         let mut errors = Vec::new();
-        let found = board.find_again(&self.library, &self.sysfs, &mut errors)?;
+        let found = board.find_again(&self.library, &self.roots.sysfs, &mut errors)?;
         self.keep(self.boards().with(&found));
         sample.problems.extend(errors.iter().map(|error| Problem::new(Vendor::NVIDIA, error)));
         Some(found)
@@ -237,7 +238,7 @@ impl Backend for NvidiaBackend {
     fn inventory(&self) -> Result<Inventory, Error> {
         let boards = self.look_again()?;
         let mut inventory = inventory::inventory(&self.library, &self.path, &boards, self.clock.boot_id());
-        capability::add_nodes(&self.proc, &mut inventory);
+        capability::add_nodes(&self.roots.proc, &mut inventory);
         Ok(inventory)
     }
 

@@ -8,6 +8,7 @@ use gpu_core::{
     PartitionId, PartitionKind, Partitioner, Placement, Query, Refusal, Sample, UnitId, Units, User,
 };
 use gpu_core::{Device, DeviceId};
+use gpu_host::cgroup;
 use gpu_host::lock::{Lock, Locking};
 use gpu_nvidia_mig::{Profile, Profiles};
 
@@ -67,7 +68,7 @@ impl Partitioner for NvidiaBackend {
 
     fn destroy(&self, partition: PartitionId, on: Fingerprint) -> Result<Done, Refusal> {
         let (board, before, _lock) = self.begin(partition.device(), on)?;
-        let by: Vec<User> = before.users_of(partition).copied().collect();
+        let by: Vec<User> = before.users_of(partition).cloned().collect();
         if !by.is_empty() {
             return Err(Refusal::InUse { unit: partition.into(), by });
         }
@@ -211,12 +212,12 @@ impl NvidiaBackend {
             &mut sample,
         );
         let in_partition = sample.processes.iter().filter_map(|process| match process.unit {
-            UnitId::Partition(partition) => {
-                Some(User { partition, pid: process.pid, pid_view: process.pid_view })
-            }
+            UnitId::Partition(partition) => Some(User::new(partition, process.pid, process.pid_view)),
             _ => None,
         });
-        in_partition.collect()
+        let mut users: Vec<User> = in_partition.collect();
+        cgroup::name_owners(self.roots(), &mut users);
+        users
     }
 
     fn instance_of(&self, board: &Board, partition: PartitionId) -> Result<Instance, Refusal> {

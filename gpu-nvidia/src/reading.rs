@@ -16,6 +16,9 @@ const MEMORY_TEMPERATURE: u32 = 82;
 const PROCESSORS_MEMORY: Absence =
     Absence::NotSupported { why: "NVML does not tell how much of the system's memory a GPU may use" };
 
+const NOT_COUNTED: Absence =
+    Absence::NotSupported { why: "AMD's; NVML says what throttles now: see throttle" };
+
 type Slot<T> = Result<Measured<T>, Absence>;
 
 /// One reading of one GPU.
@@ -306,6 +309,20 @@ impl Reader<'_> {
             (Metric::SystemMemoryTotal, PROCESSORS_MEMORY),
             (Metric::SystemMemoryUsed, PROCESSORS_MEMORY),
             (Metric::TemperatureHotspot, not_read("NVML does not tell")),
+            (
+                Metric::VideoBusy,
+                not_read("NVIDIA's engines do one or the other: see encoder_busy, decoder_busy"),
+            ),
+            (Metric::JpegBusy, not_read("this version does not read it")),
+            (Metric::PcieRecoveries, not_read("this version does not read it; see pcie_replays")),
+            (Metric::PcieNaksSent, not_read("this version does not read it; see pcie_replays")),
+            (Metric::PcieNaksReceived, not_read("this version does not read it; see pcie_replays")),
+            (Metric::ThrottleTicks, NOT_COUNTED),
+            (Metric::ThrottledByProchot, NOT_COUNTED),
+            (Metric::ThrottledByPower, NOT_COUNTED),
+            (Metric::ThrottledBySocketHeat, NOT_COUNTED),
+            (Metric::ThrottledByRegulatorHeat, NOT_COUNTED),
+            (Metric::ThrottledByMemoryHeat, NOT_COUNTED),
             (Metric::RetiredPages, not_read("this version does not read it; see remapped_rows")),
             (Metric::FanRotation, not_read("this version does not read it; see fan_speed")),
         ] {

@@ -13,7 +13,7 @@ use crate::scene::Scene;
 use crate::workload::{Part, Use, UseKind, Workload};
 
 pub(crate) use fdinfo::text as fdinfo;
-pub(crate) use metrics::blob as gpu_metrics;
+pub(crate) use metrics::{blob as gpu_metrics, throttle_ticks};
 pub use mode::ModeRefusal;
 pub(crate) use mode::valid as valid_modes;
 

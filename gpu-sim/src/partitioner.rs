@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gpu_core::plan::{Layout, Live, New, ProfileKey};
 use gpu_core::{
-    BoardState, Bytes, Count, Device, DeviceId, Done, Engines, Fingerprint, Inner, Known, Made, Mode,
-    ModeChange, Partition, PartitionId, PartitionKind, Partitioner, PidView, Placement, Refusal, UnitId,
-    User, Vendor,
+    Absence, BoardState, Bytes, Count, Device, DeviceId, Done, Engines, Fingerprint, Inner, Known, Made,
+    Mode, ModeChange, Partition, PartitionId, PartitionKind, Partitioner, Pid, PidView, Placement, Refusal,
+    UnitId, User, Vendor,
 };
 use gpu_nvidia_mig::{GpuInstanceProfileId, Profile, ProfileIndex, Profiles};
 
@@ -161,7 +161,7 @@ impl Partitioner for SimPartitioner {
     fn destroy(&self, partition: PartitionId, on: Fingerprint) -> Result<Done, Refusal> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let (position, before) = self.begin_cut(partition.device(), on)?;
-        let by: Vec<User> = before.users_of(partition).copied().collect();
+        let by: Vec<User> = before.users_of(partition).cloned().collect();
         if !by.is_empty() {
             return Err(Refusal::InUse { unit: partition.into(), by });
         }
@@ -238,9 +238,19 @@ fn users(scene: &Scene, position: usize, device: DeviceId) -> Vec<User> {
     let gpu = &scene.machine().gpus[position];
     let uses = scene.uses(position).into_iter().filter_map(|of| {
         let partition = inventory::partition_id(device, gpu, of.part)?;
-        Some(User { partition, pid: of.pid, pid_view: PidView::Host })
+        Some(user_of(scene, partition, of.pid))
     });
     uses.collect()
+}
+
+/// A process that runs, with its cgroup's meaning.
+fn user_of(scene: &Scene, partition: PartitionId, pid: Pid) -> User {
+    let mut user = User::new(partition, pid, PidView::Host);
+    let workload = scene.running().find(|workload| workload.pid == pid);
+    user.owner = workload
+        .map(|workload| gpu_core::cgroup::owner(&format!("0::{}\n", workload.cgroup)))
+        .ok_or(Absence::Lost);
+    user
 }
 
 fn live(mig: &MigSpec, part: &Partition, users: &[User]) -> Option<Live> {

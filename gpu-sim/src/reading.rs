@@ -5,6 +5,7 @@ use gpu_core::{
     ThrottleReasons,
 };
 
+use crate::amd;
 use crate::gpu::{AmdMetricsForm, AmdSpec, Gpu, Silicon};
 use crate::inventory::tells_memory;
 use crate::scene::{GpuState, UseState};
@@ -94,6 +95,14 @@ fn of_gpu_metrics(gpu: &Gpu, amd: &AmdSpec, put: &Put, reading: &mut Reading) {
         return;
     }
     reading.jpeg_busy = put.ok(Permille::ZERO);
+    if form != AmdMetricsForm::V1_5 {
+        reading.throttle_ticks = put.ok(Count(amd::throttle_ticks(put.now)));
+        reading.throttled_by_prochot = put.ok(Count::ZERO);
+        reading.throttled_by_power = put.ok(Count::ZERO);
+        reading.throttled_by_socket_heat = put.ok(Count::ZERO);
+        reading.throttled_by_regulator_heat = put.ok(Count::ZERO);
+        reading.throttled_by_memory_heat = put.ok(Count::ZERO);
+    }
     reading.pcie_replays = put.ok(Count::ZERO);
     reading.pcie_recoveries = put.ok(Count::ZERO);
     reading.pcie_naks_sent = put.ok(Count::ZERO);

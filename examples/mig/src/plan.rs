@@ -38,8 +38,7 @@ impl Refused {
             let lies_in = |user: &&gpu_accounting::User| {
                 user.partition == part.id || user.partition.parent() == Some(part.id)
             };
-            let users: Vec<String> =
-                cut.users.iter().filter(lies_in).map(|user| user.pid.to_string()).collect();
+            let users: Vec<String> = cut.users.iter().filter(lies_in).map(ToString::to_string).collect();
             if !users.is_empty() {
                 let _ = write!(text, "; instance {} is in use by process {}", live.tag, users.join(", "));
             }

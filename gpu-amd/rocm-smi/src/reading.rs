@@ -70,6 +70,12 @@ fn not_here(metric: Metric) -> Absence {
         | Metric::VideoBusy
         | Metric::JpegBusy
         | Metric::Throttle
+        | Metric::ThrottleTicks
+        | Metric::ThrottledByProchot
+        | Metric::ThrottledByPower
+        | Metric::ThrottledBySocketHeat
+        | Metric::ThrottledByRegulatorHeat
+        | Metric::ThrottledByMemoryHeat
         | Metric::ClockVideo
         | Metric::PcieRecoveries
         | Metric::PcieNaksSent

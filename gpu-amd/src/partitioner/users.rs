@@ -4,11 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use gpu_core::{DeviceNumber, PartitionId, PartitionKind, Pid, PidView, Sweep, SweepRequest, Sweeper, User};
-use gpu_host::{Folder, ProcSweeper, pid_namespace};
+use gpu_host::{Folder, ProcSweeper, cgroup, pid_namespace};
 
 use crate::backend::AmdBackend;
 use crate::board::{Board, Boards};
 use crate::process::Holdings;
+
+/// A process, before it is asked on whose behalf it runs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Holder {
+    partition: PartitionId,
+    pid: Pid,
+    pid_view: PidView,
+}
+
+impl Holder {
+    const fn user(self) -> User {
+        User::new(self.partition, self.pid, self.pid_view)
+    }
+}
 
 impl AmdBackend {
     /// The processes on a GPU: those with a context of the compute driver, whether they hold
@@ -25,10 +39,12 @@ impl AmdBackend {
             _ => known.is_empty(),
         });
         users.extend(holders);
-        users.into_iter().collect()
+        let mut users: Vec<User> = users.into_iter().map(Holder::user).collect();
+        cgroup::name_owners(self.roots(), &mut users);
+        users
     }
 
-    fn holders(&self, board: &Board) -> Vec<User> {
+    fn holders(&self, board: &Board) -> Vec<Holder> {
         let roots = self.roots();
         let view = pid_namespace::view(&roots.proc, roots.proc_is_usual());
         let sweeper = ProcSweeper::new(roots.proc.clone(), self.clock()).counting_in(view);
@@ -41,7 +57,7 @@ impl AmdBackend {
         let of = |number: &DeviceNumber| partition_of(board, *number);
         let users = sweep.processes.iter().filter_map(|process| {
             let partition = of(process.holds.first()?);
-            Some(User { partition, pid: process.key.pid, pid_view: view })
+            Some(Holder { partition, pid: process.key.pid, pid_view: view })
         });
         users.collect()
     }
@@ -49,17 +65,17 @@ impl AmdBackend {
 
 /// Who has a context on a GPU: on the partitions where it holds something, or on the first where
 /// it holds nothing (the driver makes a context for every partition that a process may reach).
-fn computing(folder: &Path, board: &Board) -> BTreeSet<User> {
+fn computing(folder: &Path, board: &Board) -> BTreeSet<Holder> {
     let mut holdings = Holdings::default();
     holdings.look(folder);
     let user = |pid: Pid, gpu_id: u32| {
         let node = board.nodes.iter().find(|node| node.gpu_id == Some(gpu_id))?;
-        Some(User { partition: board.partition_id(node), pid, pid_view: PidView::Host })
+        Some(Holder { partition: board.partition_id(node), pid, pid_view: PidView::Host })
     };
-    let mut users: BTreeSet<User> =
+    let mut users: BTreeSet<Holder> =
         holdings.all.iter().filter_map(|holding| user(holding.pid, holding.gpu_id)).collect();
     let holding: BTreeSet<Pid> = users.iter().map(|user| user.pid).collect();
-    let mut idle: BTreeMap<Pid, User> = BTreeMap::new();
+    let mut idle: BTreeMap<Pid, Holder> = BTreeMap::new();
     for (pid, gpu_id) in contexts(folder).into_iter().filter(|(pid, _)| !holding.contains(pid)) {
         if let Some(user) = user(pid, gpu_id) {
             let first = idle.entry(pid).or_insert(user);

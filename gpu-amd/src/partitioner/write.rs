@@ -79,7 +79,7 @@ mod tests {
     fn user() -> User {
         let device = DeviceId::from_pci(Vendor::AMD, PciAddress::new(0, 5, 0, 0));
         let partition = device.partition(PartitionKind::COMPUTE_PARTITION, 0);
-        User { partition, pid: Pid(7), pid_view: PidView::Host }
+        User::new(partition, Pid(7), PidView::Host)
     }
 
     /// Each refusal of the kernel's has its own kind, and names the file or the process.

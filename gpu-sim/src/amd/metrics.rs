@@ -196,8 +196,8 @@ impl Fill<'_> {
         s.u64(self.energy());
         s.u64(self.now());
         if form != V1_5 {
-            // Ticks of a millisecond; nothing throttles.
-            s.u32(self.now() / 1_000_000);
+            // Nothing throttles.
+            s.u32(throttle_ticks(self.scene.now()));
             s.u32s(5, &[0; 5]);
         }
         if whole {
@@ -261,6 +261,11 @@ impl Fill<'_> {
         s.u64s(DIES, &all(percent * 1000));
         (0..counters).for_each(|_| s.u64s(DIES, &all(0)));
     }
+}
+
+/// Ticks of the simulated firmware, of a millisecond each.
+pub(crate) fn throttle_ticks(now: BootTime) -> u64 {
+    now.0 / 1_000_000
 }
 
 /// The graphics clock of a partition's dies, in MHz.

@@ -1,11 +1,9 @@
 //! A simulated AMD board: its modes as profiles of the whole, and how they are set.
 
 use gpu_core::plan::{Geometry, Layout, Live, Profile, ProfileKey};
-use gpu_core::{
-    BoardState, Device, Mode, ModeChange, PartitionKind, PidView, Placement, Refusal, UnitId, User,
-};
+use gpu_core::{BoardState, Device, Mode, ModeChange, PartitionKind, Placement, Refusal, UnitId, User};
 
-use super::SimPartitioner;
+use super::{SimPartitioner, user_of};
 use crate::amd::{ModeRefusal, valid_modes};
 use crate::gpu::{AmdSpec, Silicon};
 use crate::inventory;
@@ -54,10 +52,10 @@ fn users(device: &Device, position: usize, scene: &Scene) -> Vec<User> {
     let first = device.id.partition(PartitionKind::COMPUTE_PARTITION, 0);
     let user = |of: crate::scene::UseState| {
         let partition = inventory::partition_id(device.id, gpu, of.part).unwrap_or(first);
-        User { partition, pid: of.pid, pid_view: PidView::Host }
+        user_of(scene, partition, of.pid)
     };
     let mut users: Vec<User> = scene.uses(position).into_iter().map(user).collect();
-    users.sort_unstable();
+    users.sort_unstable_by_key(|user| (user.partition, user.pid));
     users.dedup();
     users
 }

@@ -11,6 +11,8 @@ use crate::workload::{UseKind, Workload};
 /// `/proc/<pid>`: stat, name, arguments, cgroup, and a descriptor for each device file in use, as the text of
 /// its link.
 pub(super) fn processes(plan: &mut Plan, scene: &Scene) {
+    // The first namespace's own number (kernel: `PROC_PID_INIT_INO`): these are the host's pids.
+    plan.link_text("pid:[4026531836]", Path::new("proc/1/ns/pid"));
     for workload in scene.running() {
         let path = PathBuf::from(format!("proc/{}", workload.pid));
         let ticks = workload.starts.0 / 10_000_000;
