@@ -101,6 +101,24 @@ impl DeviceId {
         }
     }
 
+    /// The 64-bit number, where that is what identifies the device.
+    #[must_use]
+    pub const fn serial(&self) -> Option<u64> {
+        match self.place {
+            Place::Serial(serial) => Some(serial),
+            Place::Uuid(_) | Place::Pci(_) => None,
+        }
+    }
+
+    /// The PCI slot, where that is what identifies the device.
+    #[must_use]
+    pub const fn slot(&self) -> Option<PciAddress> {
+        match self.place {
+            Place::Pci(address) => Some(address),
+            Place::Uuid(_) | Place::Serial(_) => None,
+        }
+    }
+
     /// The partition at `index` of `kind` directly below this device.
     #[must_use]
     pub const fn partition(self, kind: PartitionKind, index: u32) -> PartitionId {

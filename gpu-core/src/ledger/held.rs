@@ -1,0 +1,183 @@
+//! [`Held`]: a holding as it lies in memory, small, and [`Holdings`], all of a node.
+
+use std::collections::BTreeMap;
+
+use crate::fingerprint::{Fingerprint, Incarnation};
+use crate::id::UnitId;
+use crate::time::WallTime;
+
+use super::entry_id::{EntryId, HoldingId};
+use super::expiry::Expiry;
+use super::holding::HoldingState;
+use super::label::Label;
+use super::position::Position;
+
+/// A holding as it lies in memory.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub id: HoldingId,
+    /// Digest of the entry that reserved it, and where that stands.
+    pub digest: u64,
+    pub position: Position,
+    pub at: Option<WallTime>,
+    pub asked: Option<Fingerprint>,
+    pub label: Option<Label>,
+    pub expiry: Expiry,
+    pub claims: Claims,
+    pub commit: Option<Committed>,
+}
+
+/// The entry that gave a holding its holder.
+#[derive(Clone, Debug)]
+pub(super) struct Committed {
+    pub id: EntryId,
+    pub digest: u64,
+    pub position: Position,
+    pub at: Option<WallTime>,
+    /// The holder as it is stored: a third of what it takes in memory otherwise.
+    pub holder: Box<[u8]>,
+}
+
+/// The units of a holding: mostly one, which needs no list.
+#[derive(Clone, Debug)]
+pub(super) enum Claims {
+    One([HeldClaim; 1]),
+    Many(Box<[HeldClaim]>),
+}
+
+/// A unit of a holding.
+#[derive(Clone, Debug)]
+pub(super) struct HeldClaim {
+    pub spot: Spot,
+    /// The least that was asked for.
+    pub memory: u64,
+    pub compute: u64,
+    pub is_draining: bool,
+}
+
+/// Where a unit that is held stands.
+#[derive(Clone, Debug)]
+pub(super) enum Spot {
+    Here { row: u32, seat: u32, share: Option<Replica> },
+    Gone(Box<(UnitId, Incarnation)>),
+}
+
+/// Replica `k` of `n`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Replica {
+    pub k: u16,
+    pub n: u16,
+}
+
+impl Claims {
+    pub fn as_slice(&self) -> &[HeldClaim] {
+        match self {
+            Self::One(one) => one,
+            Self::Many(many) => many,
+        }
+    }
+
+    pub fn as_mut_slice(&mut self) -> &mut [HeldClaim] {
+        match self {
+            Self::One(one) => one,
+            Self::Many(many) => many,
+        }
+    }
+}
+
+impl From<Vec<HeldClaim>> for Claims {
+    fn from(claims: Vec<HeldClaim>) -> Self {
+        match <[HeldClaim; 1]>::try_from(claims) {
+            Ok(one) => Self::One(one),
+            Err(many) => Self::Many(many.into()),
+        }
+    }
+}
+
+impl HeldClaim {
+    pub fn state(&self, phase: HoldingState) -> HoldingState {
+        match &self.spot {
+            Spot::Gone(_) => HoldingState::Lost,
+            Spot::Here { .. } if self.is_draining => HoldingState::Draining,
+            Spot::Here { .. } => phase,
+        }
+    }
+}
+
+impl Held {
+    /// How it would stand if nothing had happened to its units.
+    pub fn phase(&self) -> HoldingState {
+        if self.commit.is_some() { HoldingState::Held } else { HoldingState::Reserved }
+    }
+
+    pub fn state(&self) -> HoldingState {
+        let phase = self.phase();
+        self.claims.as_slice().iter().map(|claim| claim.state(phase)).max().unwrap_or(phase)
+    }
+}
+
+/// All holdings of a node: found by id, and by a number that stays while they live.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Holdings {
+    slots: Vec<Option<Held>>,
+    free: Vec<u32>,
+    by_id: BTreeMap<HoldingId, u32>,
+}
+
+impl Holdings {
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    pub fn number(&self, id: HoldingId) -> Option<u32> {
+        self.by_id.get(&id).copied()
+    }
+
+    pub fn get(&self, id: HoldingId) -> Option<&Held> {
+        self.at(self.number(id)?)
+    }
+
+    pub fn at(&self, number: u32) -> Option<&Held> {
+        self.slots.get(number as usize)?.as_ref()
+    }
+
+    pub fn at_mut(&mut self, number: u32) -> Option<&mut Held> {
+        self.slots.get_mut(number as usize)?.as_mut()
+    }
+
+    pub fn get_mut(&mut self, id: HoldingId) -> Option<&mut Held> {
+        let number = self.number(id)?;
+        self.slots.get_mut(number as usize)?.as_mut()
+    }
+
+    pub fn insert(&mut self, held: Held) -> u32 {
+        let id = held.id;
+        let number = if let Some(number) = self.free.pop() {
+            self.slots[number as usize] = Some(held);
+            number
+        } else {
+            self.slots.push(Some(held));
+            // One for each unit that is held: far below what the number can say.
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        };
+        self.by_id.insert(id, number);
+        number
+    }
+
+    pub fn remove(&mut self, id: HoldingId) -> Option<(u32, Held)> {
+        let number = self.by_id.remove(&id)?;
+        let held = self.slots.get_mut(number as usize)?.take()?;
+        self.free.push(number);
+        Some((number, held))
+    }
+
+    /// Numbers, ascending by id.
+    pub fn numbers(&self) -> impl ExactSizeIterator<Item = u32> + '_ {
+        self.by_id.values().copied()
+    }
+
+    /// Ascending by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Held> + '_ {
+        self.numbers().filter_map(|number| self.at(number))
+    }
+}
