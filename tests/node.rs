@@ -2,8 +2,8 @@
 //! and backends of other people.
 
 use gpu_accounting::{
-    Absence, Backend, Capabilities, Error, ErrorKind, Inventory, Node, Partitioner, Problem, Query, Sample,
-    UnitId, Units, Vendor,
+    Absence, Backend, Capabilities, ContainerFacts, Error, ErrorKind, EvidenceList, Inventory, Node,
+    Partitioner, Problem, Query, Sample, UnitId, Units, Vendor,
 };
 
 /// Passes everything on, and counts: what a user's own decorator looks like.
@@ -30,6 +30,15 @@ impl<B: Backend> Backend for Decorated<B> {
 
     fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
         self.0.partitioner()
+    }
+
+    fn evidence(
+        &self,
+        facts: &ContainerFacts,
+        inventory: &Inventory,
+        list: &mut EvidenceList,
+    ) -> Result<(), Absence> {
+        self.0.evidence(facts, inventory, list)
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::absence::Absence;
 use crate::capability::Capabilities;
+use crate::container_facts::ContainerFacts;
 use crate::error::Error;
+use crate::evidence_list::EvidenceList;
 use crate::id::UnitId;
 use crate::inventory::Inventory;
 use crate::partitioner::Partitioner;
@@ -60,6 +62,25 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// Why there is none. This default says that the backend cannot.
     fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
         Err(Absence::NotSupported { why: "this backend does not change how boards are cut" })
+    }
+
+    /// Adds to `list` what `facts` say of this vendor's GPUs: which units the container was given,
+    /// each with source and strength, and what names no unit that is here. `inventory` is the whole
+    /// machine's, so that a device file of another vendor is not taken for one of nobody's.
+    ///
+    /// Evidence names the outermost unit that is wholly given: a process in a compute instance is
+    /// covered by evidence of the GPU instance or the GPU that it lies in.
+    ///
+    /// # Errors
+    /// Why it cannot. This default says that the backend does not interpret such facts.
+    fn evidence(
+        &self,
+        facts: &ContainerFacts,
+        inventory: &Inventory,
+        list: &mut EvidenceList,
+    ) -> Result<(), Absence> {
+        let _ = (facts, inventory, list);
+        Err(Absence::NotSupported { why: "this backend does not interpret what containers were given" })
     }
 }
 
@@ -117,6 +138,15 @@ macro_rules! forward {
 
             fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
                 (**self).partitioner()
+            }
+
+            fn evidence(
+                &self,
+                facts: &ContainerFacts,
+                inventory: &Inventory,
+                list: &mut EvidenceList,
+            ) -> Result<(), Absence> {
+                (**self).evidence(facts, inventory, list)
             }
         }
     )*};
