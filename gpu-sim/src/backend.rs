@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use gpu_core::{
-    Absence, Backend, BootTime, Capabilities, Clock, Device, DeviceNumber, Discovery, Error, ErrorKind, Host,
-    Inventory, LookedFor, Measured, Outcome, Partition, Partitioner, Permille, PidView, Problem, ProcessKey,
-    ProcessKinds, ProcessName, ProcessReading, Query, Sample, Source, Sweep, SweepRequest, Sweeper,
-    SweptProcess, UnitId, Units, Vendor,
+    Absence, Backend, BootTime, Capabilities, Clock, ContainerFacts, Device, DeviceNumber, Discovery, Error,
+    ErrorKind, EvidenceList, Host, Inventory, LookedFor, Measured, Outcome, Partition, Partitioner, Permille,
+    PidView, Problem, ProcessKey, ProcessKinds, ProcessName, ProcessReading, Query, Sample, Source, Sweep,
+    SweepRequest, Sweeper, SweptProcess, UnitId, Units, Vendor,
 };
 
 use crate::amd;
+use crate::evidence;
 use crate::gpu::{Gpu, Silicon};
 use crate::inventory;
 use crate::machine::{DrmNumbers, Machine};
@@ -93,6 +94,15 @@ impl Backend for SimBackend {
             Vendor::NVIDIA | Vendor::AMD => Ok(&self.partitioner),
             _ => Err(Absence::NotSupported { why: "the simulation cuts NVIDIA's and AMD's boards only" }),
         }
+    }
+
+    fn evidence(
+        &self,
+        facts: &ContainerFacts,
+        inventory: &Inventory,
+        list: &mut EvidenceList,
+    ) -> Result<(), Absence> {
+        evidence::interpret(self.vendor, facts, inventory, list)
     }
 }
 

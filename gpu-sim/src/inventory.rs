@@ -168,7 +168,7 @@ pub(crate) fn nvidia_node(minor: u32) -> DeviceNode {
     DeviceNode { path: format!("/dev/nvidia{minor}"), number, role: NodeRole::Device }
 }
 
-fn drm_nodes(drm: &DrmNumbers) -> Vec<DeviceNode> {
+pub(crate) fn drm_nodes(drm: &DrmNumbers) -> Vec<DeviceNode> {
     let card = DeviceNode {
         path: format!("/dev/dri/card{}", drm.card),
         number: Some(drm.card_number()),

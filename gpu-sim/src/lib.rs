@@ -32,6 +32,7 @@ mod backend;
 mod capability;
 mod clock;
 mod description;
+mod evidence;
 mod fault;
 mod gpu;
 mod inventory;
