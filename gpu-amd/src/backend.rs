@@ -4,14 +4,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use gpu_core::{
-    Absence, Backend, BootId, BootTime, Bytes, Capabilities, Clock, DeviceNumber, Error, ErrorKind,
-    Inventory, Measured, Metric, MetricSet, Partitioner, Problem, Query, Reading, Sample, Source, UnitId,
-    Units, Vendor,
+    Absence, Backend, BootId, BootTime, Bytes, Capabilities, Clock, ContainerFacts, DeviceNumber, Error,
+    ErrorKind, EvidenceList, Inventory, Measured, Metric, MetricSet, Partitioner, Problem, Query, Reading,
+    Sample, Source, UnitId, Units, Vendor,
 };
 use gpu_host::Roots;
 
 use crate::blob::{Blob, PAGE};
 use crate::board::{self, Board, Boards};
+use crate::evidence;
 use crate::inventory;
 use crate::kfd::KfdNode;
 use crate::process::{self, Holding, Holdings};
@@ -124,6 +125,16 @@ impl Backend for AmdBackend {
 
     fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
         Ok(self)
+    }
+
+    fn evidence(
+        &self,
+        facts: &ContainerFacts,
+        inventory: &Inventory,
+        list: &mut EvidenceList,
+    ) -> Result<(), Absence> {
+        evidence::interpret(facts, inventory, list);
+        Ok(())
     }
 }
 

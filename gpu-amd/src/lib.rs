@@ -83,6 +83,7 @@ mod board;
 pub mod config;
 mod discover;
 mod error;
+mod evidence;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod gpu_metrics;

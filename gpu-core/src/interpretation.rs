@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::container_facts::{ContainerFacts, DeviceFile};
 use crate::device::Device;
 use crate::device_rule::{DeviceRule, DeviceRules};
+use crate::environment::Environment;
 use crate::evidence::{EvidenceSource, Strength};
 use crate::evidence_list::EvidenceList;
 use crate::id::{PartitionId, UnitId};
@@ -105,6 +106,33 @@ impl<'a> Interpretation<'a> {
         for files in facts.gres.value().into_iter().flatten().filter_map(|device| device.files.value()) {
             self.declared(EvidenceSource::Slurm, files);
         }
+    }
+
+    /// Those of `units` that programs of the owner see, in their order: what is enforced so far, where
+    /// anything says what the owner may open, and all otherwise. Lists of visible devices that
+    /// programs read count among these.
+    #[must_use]
+    pub fn visible(&self, units: Vec<UnitId>) -> Vec<UnitId> {
+        let owner = &self.facts.owner;
+        let is_told = self.facts.device_files.value().is_some() || self.facts.device_rules.value().is_some();
+        if !is_told || self.list.unrestricted.contains(owner) {
+            return units;
+        }
+        let enforced: Vec<UnitId> = self
+            .list
+            .of(owner)
+            .filter(|evidence| evidence.strength == Strength::Enforced)
+            .map(|evidence| evidence.unit)
+            .collect();
+        units.into_iter().filter(|unit| enforced.contains(unit)).collect()
+    }
+
+    /// What the environment says: that of the process, and that of the bundle.
+    pub fn environments(&self) -> impl Iterator<Item = (EvidenceSource, &'a Environment)> + use<'a> {
+        let process = self.facts.environment.value();
+        let process = process.map(|environment| (EvidenceSource::Environment, environment));
+        let bundle = self.facts.bundle.value().map(|bundle| (EvidenceSource::OciBundle, &bundle.environment));
+        process.into_iter().chain(bundle)
     }
 
     fn cgroup(&mut self) {

@@ -12,6 +12,7 @@
 //! | [`boot`], [`SystemClock`] | which boot, and what time |
 //! | [`stat`], [`ProcSweeper`] | processes: name, start time, device files held open |
 //! | [`lock`] | nothing: it keeps writers of this family apart |
+//! | [`ContainerReader`] | what containers were given: device files, rules, environment, bundles, names |
 //! | [`cgroup`] | nothing: whose container, job or service a cgroup path is |
 //! | [`pid_namespace`] | whether a `/proc` counts as the machine itself does |
 //!
@@ -24,6 +25,7 @@
 pub mod boot;
 pub mod cgroup;
 mod clock;
+mod container;
 pub mod drm;
 pub mod fdinfo;
 pub mod file;
@@ -37,6 +39,7 @@ pub mod stat;
 mod sweeper;
 
 pub use clock::SystemClock;
+pub use container::ContainerReader;
 pub use folder::Folder;
 pub use roots::Roots;
 pub use sweeper::ProcSweeper;

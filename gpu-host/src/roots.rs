@@ -21,6 +21,11 @@ pub struct Roots {
     /// Where writers of this family keep their lock files, usually `/run/gpu-accounting`. Made
     /// when something is changed, never by reading.
     pub locks: PathBuf,
+    /// The kernel's cgroups, usually `/sys/fs/cgroup`.
+    pub cgroup: PathBuf,
+    /// The machine's files, usually `/`: what container runtimes, kubelet and Slurm keep lies below
+    /// (`run/containerd`, `var/lib/kubelet`, `etc/slurm`).
+    pub host: PathBuf,
 }
 
 impl Default for Roots {
@@ -30,6 +35,8 @@ impl Default for Roots {
             sysfs: PathBuf::from("/sys"),
             proc: PathBuf::from("/proc"),
             locks: PathBuf::from("/run/gpu-accounting"),
+            cgroup: PathBuf::from("/sys/fs/cgroup"),
+            host: PathBuf::from("/"),
         }
     }
 }
@@ -52,6 +59,19 @@ impl Roots {
     #[must_use]
     pub fn locks(self, folder: impl Into<PathBuf>) -> Self {
         Self { locks: folder.into(), ..self }
+    }
+
+    /// The same roots with the cgroups elsewhere.
+    #[must_use]
+    pub fn cgroup(self, root: impl Into<PathBuf>) -> Self {
+        Self { cgroup: root.into(), ..self }
+    }
+
+    /// The same roots with the machine's files elsewhere: an agent in a container names where they
+    /// are mounted (`/host`).
+    #[must_use]
+    pub fn host(self, root: impl Into<PathBuf>) -> Self {
+        Self { host: root.into(), ..self }
     }
 
     /// True when the device tree is the machine's own, mounted where it always is.

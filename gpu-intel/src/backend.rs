@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use gpu_core::{
-    Absence, Backend, BootTime, Capabilities, Clock, Error, ErrorKind, Inventory, PartitionId, Problem,
-    Query, Reading, Sample, UnitId, Units, Vendor,
+    Absence, Backend, BootTime, Capabilities, Clock, ContainerFacts, Error, ErrorKind, EvidenceList,
+    Inventory, PartitionId, Problem, Query, Reading, Sample, UnitId, Units, Vendor,
 };
 
 use crate::board::{self, Board, Boards};
 use crate::reading::Tiles;
-use crate::{inventory, reading};
+use crate::{evidence, inventory, reading};
 
 /// Reads Intel's GPUs from sysfs and hwmon.
 ///
@@ -93,6 +93,16 @@ impl Backend for IntelBackend {
         for board in &boards.boards {
             sample_board(board, query, now, sample);
         }
+        Ok(())
+    }
+
+    fn evidence(
+        &self,
+        facts: &ContainerFacts,
+        inventory: &Inventory,
+        list: &mut EvidenceList,
+    ) -> Result<(), Absence> {
+        evidence::interpret(facts, inventory, list);
         Ok(())
     }
 }

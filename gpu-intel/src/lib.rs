@@ -30,6 +30,7 @@ mod backend;
 mod board;
 mod discover;
 mod error;
+mod evidence;
 mod i915;
 mod inventory;
 mod model;

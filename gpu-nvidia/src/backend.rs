@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use gpu_core::{
-    Absence, Backend, BootId, BootTime, Capabilities, Clock, Error, ErrorKind, Inventory, Metric, MetricSet,
-    Partitioner, PidView, Problem, Query, Reading, Sample, UnitId, Units, Vendor,
+    Absence, Backend, BootId, BootTime, Capabilities, Clock, ContainerFacts, Error, ErrorKind, EvidenceList,
+    Inventory, Metric, MetricSet, Partitioner, PidView, Problem, Query, Reading, Sample, UnitId, Units,
+    Vendor,
 };
 use gpu_host::Roots;
 
@@ -16,7 +17,7 @@ use crate::ffi::Library;
 use crate::gpm::Activity;
 use crate::process::{self, Lists, Look};
 use crate::reading::{self, Reader, Trust};
-use crate::{capability, inventory, partition};
+use crate::{capability, evidence, inventory, partition};
 
 /// Reads NVIDIA's GPUs through NVML.
 ///
@@ -272,6 +273,16 @@ impl Backend for NvidiaBackend {
 
     fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
         Ok(self)
+    }
+
+    fn evidence(
+        &self,
+        facts: &ContainerFacts,
+        inventory: &Inventory,
+        list: &mut EvidenceList,
+    ) -> Result<(), Absence> {
+        evidence::interpret(facts, inventory, list);
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::ffi::Library;
 use crate::{partition, topology};
 
 /// The major number of `/dev/nvidia0` and the like (kernel: `Documentation/admin-guide/devices.txt`).
-const MAJOR: u32 = 195;
+pub(crate) const MAJOR: u32 = 195;
 
 /// The inventory that `boards` are.
 pub(crate) fn inventory(library: &Library, path: &Path, boards: &Boards, boot: BootId) -> Inventory {

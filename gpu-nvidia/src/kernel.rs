@@ -12,11 +12,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use gpu_core::{
-    Absence, Backend, Capabilities, Clock, Error, ErrorKind, Inventory, Problem, Query, Reading, Sample,
-    UnitId, Units, Vendor,
+    Absence, Backend, Capabilities, Clock, ContainerFacts, Error, ErrorKind, EvidenceList, Inventory,
+    Problem, Query, Reading, Sample, UnitId, Units, Vendor,
 };
 
 use crate::discover::Options;
+use crate::evidence;
 use board::{Board, Boards};
 
 /// Why a fact or a metric is not there.
@@ -99,6 +100,16 @@ impl Backend for KernelBackend {
         if !matches!(query.units, Units::Only(_)) {
             answer.problems.extend(boards.errors.iter().map(|error| Problem::new(Vendor::NVIDIA, error)));
         }
+        Ok(())
+    }
+
+    fn evidence(
+        &self,
+        facts: &ContainerFacts,
+        inventory: &Inventory,
+        list: &mut EvidenceList,
+    ) -> Result<(), Absence> {
+        evidence::interpret(facts, inventory, list);
         Ok(())
     }
 }

@@ -22,6 +22,7 @@ mod capability;
 mod cut;
 mod discover;
 mod error;
+mod evidence;
 mod ffi;
 mod gpm;
 mod inventory;

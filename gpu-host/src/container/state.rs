@@ -1,0 +1,12 @@
+//! What container runtimes, kubelet and CDI keep in files of JSON.
+
+mod bundle;
+mod cdi;
+mod docker;
+mod json;
+mod kubelet;
+mod place;
+
+pub(crate) use bundle::Bundles;
+pub(crate) use cdi::CdiSpecs;
+pub(crate) use kubelet::{Checkpoint, plugin_devices};
