@@ -11,6 +11,7 @@ use gpu_core::{
 
 use crate::amd;
 use crate::gpu::{Gpu, Silicon};
+use crate::intel;
 use crate::inventory;
 use crate::machine::{DrmNumbers, Machine};
 use crate::partitioner::SimPartitioner;
@@ -122,7 +123,10 @@ impl SimBackend {
             let total = part.memory_total.value().copied();
             sample.push(part.id, reading::partition(gpu, &state, total, &inside, now, query.metrics));
         }
-        if query.processes && !state.lost && !gpu.asleep {
+        if query.processes && !state.lost && !gpu.asleep && self.vendor == Vendor::INTEL {
+            let readings = intel::readings(scene, position, device.id, gpu);
+            sample.processes.extend(readings.into_iter().filter(|process| covers(query, process.unit)));
+        } else if query.processes && !state.lost && !gpu.asleep {
             let told = amd::uses(scene, position);
             let readings = uses.iter().enumerate().map(|(n, of)| {
                 let mut process = self.process(device, gpu, of, now);
@@ -214,7 +218,9 @@ impl Sweeper for SimSweeper {
                 holds.dedup();
                 process.holds = holds;
                 if request.clients {
-                    let clients = (0..workload.uses.len()).filter_map(|n| amd::client(&scene, workload, n));
+                    let client =
+                        |n| amd::client(&scene, workload, n).or_else(|| intel::client(&scene, workload, n));
+                    let clients = (0..workload.uses.len()).filter_map(client);
                     process.clients.extend(clients.filter(|of| request.holders_of.contains(&of.node)));
                 }
                 sweep.processes.push(process);

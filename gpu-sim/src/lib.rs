@@ -34,6 +34,7 @@ mod clock;
 mod description;
 mod fault;
 mod gpu;
+mod intel;
 mod inventory;
 pub mod library;
 mod machine;
