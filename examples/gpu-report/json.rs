@@ -20,7 +20,9 @@
 //!              busy_permille, memory_busy_permille, encoder_busy_permille,
 //!              decoder_busy_permille, occupied_units, queue_copy_ns; by DRM's accounting, beside
 //!              and not in addition: clients, client_memory_bytes, system_memory_bytes,
-//!              evicted_memory_bytes, graphics_ns, compute_ns, copy_ns, video_ns
+//!              evicted_memory_bytes, graphics_ns, compute_ns, copy_ns, video_ns,
+//!              shared_memory_bytes, and of drivers that count cycles graphics_cycles,
+//!              compute_cycles, copy_cycles, video_cycles {worked, elapsed, engines}
 //! unmanaged[]  pci, pci_id, vendor, driver, why
 //! problems[]   vendor, at, kind, detail
 //! ```
@@ -189,6 +191,11 @@ fn process(of: &ProcessReading) -> Facts {
         .result("compute_ns", of.compute_time.map(|measured| measured.value))
         .result("copy_ns", of.copy_time.map(|measured| measured.value))
         .result("video_ns", of.video_time.map(|measured| measured.value))
+        .result("shared_memory_bytes", of.shared_memory.map(|measured| measured.value))
+        .result("graphics_cycles", of.graphics_cycles.map(|measured| measured.value))
+        .result("compute_cycles", of.compute_cycles.map(|measured| measured.value))
+        .result("copy_cycles", of.copy_cycles.map(|measured| measured.value))
+        .result("video_cycles", of.video_cycles.map(|measured| measured.value))
 }
 
 fn unmanaged(of: &Unmanaged) -> Facts {

@@ -3,6 +3,8 @@
 use core::fmt;
 
 use crate::absence::Absence;
+use crate::client_sums::EngineKind;
+use crate::engine_cycles::EngineCycles;
 use crate::id::UnitId;
 use crate::measured::Measured;
 use crate::quantity::{Bytes, Count, Nanoseconds, Permille};
@@ -211,6 +213,23 @@ pub struct ProcessReading {
     /// Time that video engines have worked for its clients. A counter, as above.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
     pub video_time: Result<Measured<Nanoseconds>, Absence>,
+    /// Part of the clients' device memory that other clients hold too. It is in the memory of each
+    /// of them: sums over processes have it several times.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub shared_memory: Result<Measured<Bytes>, Absence>,
+    /// Work of graphics engines for its clients, by drivers that count cycles (Intel's xe). A
+    /// counter, as above.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub graphics_cycles: Result<Measured<EngineCycles>, Absence>,
+    /// Work of compute engines for its clients, as above.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub compute_cycles: Result<Measured<EngineCycles>, Absence>,
+    /// Work of copy engines for its clients, as above.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub copy_cycles: Result<Measured<EngineCycles>, Absence>,
+    /// Work of video engines for its clients, as above.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize_fact"))]
+    pub video_cycles: Result<Measured<EngineCycles>, Absence>,
 }
 
 impl ProcessReading {
@@ -240,6 +259,11 @@ impl ProcessReading {
             compute_time: Err(absence),
             copy_time: Err(absence),
             video_time: Err(absence),
+            shared_memory: Err(absence),
+            graphics_cycles: Err(absence),
+            compute_cycles: Err(absence),
+            copy_cycles: Err(absence),
+            video_cycles: Err(absence),
         }
     }
 
@@ -253,6 +277,105 @@ impl ProcessReading {
         self.compute_time = Err(absence);
         self.copy_time = Err(absence);
         self.video_time = Err(absence);
+        self.shared_memory = Err(absence);
+        self.graphics_cycles = Err(absence);
+        self.compute_cycles = Err(absence);
+        self.copy_cycles = Err(absence);
+        self.video_cycles = Err(absence);
+    }
+
+    /// Time that engines of one kind have worked for its clients. A counter, of the clients that
+    /// are open: it falls when one is closed.
+    ///
+    /// # Errors
+    /// The reason for which the driver does not tell.
+    pub const fn engine_time(&self, kind: EngineKind) -> Result<Measured<Nanoseconds>, Absence> {
+        match kind {
+            EngineKind::Graphics => self.graphics_time,
+            EngineKind::Compute => self.compute_time,
+            EngineKind::Copy => self.copy_time,
+            EngineKind::Video => self.video_time,
+        }
+    }
+
+    /// Work of engines of one kind for its clients, in cycles. A counter, as above.
+    ///
+    /// # Errors
+    /// The reason for which the driver does not tell.
+    pub const fn engine_cycles(&self, kind: EngineKind) -> Result<Measured<EngineCycles>, Absence> {
+        match kind {
+            EngineKind::Graphics => self.graphics_cycles,
+            EngineKind::Compute => self.compute_cycles,
+            EngineKind::Copy => self.copy_cycles,
+            EngineKind::Video => self.video_cycles,
+        }
+    }
+
+    /// Time that engines of one kind have worked for its clients since an earlier reading of the
+    /// same process on the same unit, over that window: of drivers that count time and of those
+    /// that count cycles. Two engines work two seconds in one.
+    ///
+    /// # Errors
+    /// [`Absence::NotYet`] when the counter fell (a client was closed, the GPU was reset) or no
+    /// time has passed; else the reason for which either reading has none.
+    ///
+    /// ```
+    /// use gpu_core::{Absence, BootTime, EngineCycles, EngineKind, Measured, Nanoseconds, Pid};
+    /// use gpu_core::{PidView, ProcessReading, Source};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let unit = "intel:pci:0000:03:00.0".parse()?;
+    /// let mut earlier = ProcessReading::new(unit, Pid(7), PidView::Host, Absence::NotYet);
+    /// let mut later = earlier;
+    /// let cycles = |worked, elapsed| EngineCycles { worked, elapsed, engines: 1 };
+    /// earlier.compute_cycles = Ok(Measured::new(cycles(10, 1_000), BootTime(0), Source::Fdinfo));
+    /// later.compute_cycles = Ok(Measured::new(cycles(35, 1_100), BootTime(4_000), Source::Fdinfo));
+    /// let worked = later.engine_time_since(&earlier, EngineKind::Compute)?;
+    /// assert_eq!((worked.value, worked.window()), (Nanoseconds(1_000), Some(Nanoseconds(4_000))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn engine_time_since(
+        &self,
+        earlier: &Self,
+        kind: EngineKind,
+    ) -> Result<Measured<Nanoseconds>, Absence> {
+        if let (Ok(now), Ok(then)) = (self.engine_cycles(kind), earlier.engine_cycles(kind)) {
+            let took = now.as_of.since(then.as_of);
+            let time = now.value.since(then.value).and_then(|cycles| cycles.time(took));
+            return time.map(|time| Measured::over(time, now.as_of, took, now.source)).ok_or(Absence::NotYet);
+        }
+        let (now, then) = (self.engine_time(kind)?, earlier.engine_time(kind)?);
+        let took = now.as_of.since(then.as_of);
+        match now.value.get().checked_sub(then.value.get()) {
+            Some(time) if took != Nanoseconds::ZERO => {
+                Ok(Measured::over(Nanoseconds(time), now.as_of, took, now.source))
+            }
+            _ => Err(Absence::NotYet),
+        }
+    }
+
+    pub(crate) const fn engine_time_mut(
+        &mut self,
+        kind: EngineKind,
+    ) -> &mut Result<Measured<Nanoseconds>, Absence> {
+        match kind {
+            EngineKind::Graphics => &mut self.graphics_time,
+            EngineKind::Compute => &mut self.compute_time,
+            EngineKind::Copy => &mut self.copy_time,
+            EngineKind::Video => &mut self.video_time,
+        }
+    }
+
+    pub(crate) const fn engine_cycles_mut(
+        &mut self,
+        kind: EngineKind,
+    ) -> &mut Result<Measured<EngineCycles>, Absence> {
+        match kind {
+            EngineKind::Graphics => &mut self.graphics_cycles,
+            EngineKind::Compute => &mut self.compute_cycles,
+            EngineKind::Copy => &mut self.copy_cycles,
+            EngineKind::Video => &mut self.video_cycles,
+        }
     }
 
     /// The reasons for which measurements are absent.
@@ -273,6 +396,11 @@ impl ProcessReading {
             self.compute_time.err(),
             self.copy_time.err(),
             self.video_time.err(),
+            self.shared_memory.err(),
+            self.graphics_cycles.err(),
+            self.compute_cycles.err(),
+            self.copy_cycles.err(),
+            self.video_cycles.err(),
         ]
         .into_iter()
         .flatten()

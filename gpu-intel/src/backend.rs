@@ -10,9 +10,9 @@ use gpu_core::{
 
 use crate::board::{self, Board, Boards};
 use crate::reading::Tiles;
-use crate::{evidence, inventory, reading};
+use crate::{evidence, inventory, process, reading};
 
-/// Reads Intel's GPUs from sysfs and hwmon.
+/// Reads Intel's GPUs from sysfs and hwmon, and their processes from a sweep's DRM clients.
 ///
 /// Files are found when the machine is looked at (at the start and at every
 /// [`inventory`](Backend::inventory)) and read at every sample.
@@ -91,7 +91,10 @@ impl Backend for IntelBackend {
         }
         let now = self.clock.boot_now();
         for board in &boards.boards {
-            sample_board(board, query, now, sample);
+            let lost = sample_board(board, query, now, sample);
+            if query.processes && !lost {
+                process::add(board, query, now, &mut sample.processes);
+            }
         }
         Ok(())
     }
@@ -107,7 +110,8 @@ impl Backend for IntelBackend {
     }
 }
 
-fn sample_board(board: &Board, query: &Query<'_>, now: BootTime, sample: &mut Sample) {
+/// Says whether the GPU is lost.
+fn sample_board(board: &Board, query: &Query<'_>, now: BootTime, sample: &mut Sample) -> bool {
     let unreadable = board.sensors.unreadable();
     if unreadable == Some(Absence::Lost) {
         let error = Error::new(ErrorKind::DeviceLost, board.id.to_string(), "its directory in sysfs is gone");
@@ -135,4 +139,5 @@ fn sample_board(board: &Board, query: &Query<'_>, now: BootTime, sample: &mut Sa
         let id = board.function_id(function).into();
         unit(id, &mut |reading| reading::virtual_function(function, metrics, now, reading));
     }
+    unreadable == Some(Absence::Lost)
 }

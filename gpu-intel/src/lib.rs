@@ -20,9 +20,24 @@
 //! | throttling | `gt/gtN/throttle_reason_*` | `tileT/gtG/freq0/throttle/reason_*` |
 //! | energy | hwmon `i915`, a tile's in `i915_gtN` | hwmon `xe`: card, else package |
 //! | virtual function | `virtfnN`, `prelim_iov/vfN/gtM` | `virtfnN`, `sriov_admin/vfN/profile` |
+//! | processes' memory | DRM's regions `local*`, `system*` | `vram*`, `gtt`, `system` |
+//! | processes' engines | DRM's `drm-engine-*`, in time | `drm-cycles-*` beside `drm-total-cycles-*` |
 //!
-//! Memory in use, activity and processes are in none of these files; they are absent, with that
-//! reason. A GPU that sleeps (`power/runtime_status`) is not touched and reads `Asleep`.
+//! Memory in use and activity of a GPU are in none of these files; they are absent, with that
+//! reason: what clients hold is not all that is used.
+//!
+//! # Processes
+//! The drivers list none; DRM accounts for each open descriptor, and a sweep of the machine's
+//! processes brings that ([`Query::sweep`](gpu_core::Query::sweep)). A client counts once, however
+//! many descriptors, threads and forks share it, by PCI function and client number: Intel's own
+//! library counts it once for each descriptor. Memory that is shared with other clients stands
+//! apart too, in `shared_memory`. On GPUs with several tiles memory is told of each tile, work and
+//! system memory of the whole GPU: a process has a reading on each of these units, and nothing is
+//! in two of them. xe counts cycles: `engine_time_since` an earlier reading makes time of them,
+//! which one reading alone cannot. The i915 of mainline tells no engine time where the firmware
+//! schedules (most discrete GPUs).
+//!
+//! A GPU that sleeps (`power/runtime_status`) is not touched and reads `Asleep`.
 
 #![forbid(unsafe_code)]
 
@@ -35,6 +50,7 @@ mod i915;
 mod inventory;
 mod model;
 mod partition;
+mod process;
 mod reading;
 mod topology;
 mod xe;

@@ -14,6 +14,7 @@ use crate::amd;
 use crate::evidence;
 use crate::evidence::SimContainers;
 use crate::gpu::{Gpu, Silicon};
+use crate::intel;
 use crate::inventory;
 use crate::machine::{DrmNumbers, Machine};
 use crate::partitioner::SimPartitioner;
@@ -134,7 +135,10 @@ impl SimBackend {
             let total = part.memory_total.value().copied();
             sample.push(part.id, reading::partition(gpu, &state, total, &inside, now, query.metrics));
         }
-        if query.processes && !state.lost && !gpu.asleep {
+        if query.processes && !state.lost && !gpu.asleep && self.vendor == Vendor::INTEL {
+            let readings = intel::readings(scene, position, device.id, gpu);
+            sample.processes.extend(readings.into_iter().filter(|process| covers(query, process.unit)));
+        } else if query.processes && !state.lost && !gpu.asleep {
             let told = amd::uses(scene, position);
             let readings = uses.iter().enumerate().map(|(n, of)| {
                 let mut process = self.process(device, gpu, of, now);
@@ -253,7 +257,9 @@ impl Sweeper for SimSweeper {
                 holds.dedup();
                 process.holds = holds;
                 if request.clients {
-                    let clients = (0..workload.uses.len()).filter_map(|n| amd::client(&scene, workload, n));
+                    let client =
+                        |n| amd::client(&scene, workload, n).or_else(|| intel::client(&scene, workload, n));
+                    let clients = (0..workload.uses.len()).filter_map(client);
                     process.clients.extend(clients.filter(|of| request.holders_of.contains(&of.node)));
                 }
                 sweep.processes.push(process);

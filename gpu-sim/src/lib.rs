@@ -35,6 +35,7 @@ mod description;
 mod evidence;
 mod fault;
 mod gpu;
+mod intel;
 mod inventory;
 pub mod library;
 mod machine;

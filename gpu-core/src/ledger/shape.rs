@@ -55,7 +55,7 @@ const LONGEST_UNIT: usize = 255;
 fn holder(holder: &Owner) -> Result<(), Refusal> {
     match holder {
         Owner::Machine | Owner::Hidden => wrong("nobody in particular cannot hold anything"),
-        Owner::Unit(name) if name.is_empty() || name.len() > LONGEST_UNIT => {
+        Owner::Unit(name) if name.as_str().is_empty() || name.as_str().len() > LONGEST_UNIT => {
             wrong("a service has a name of 1 to 255 bytes")
         }
         _ => Ok(()),

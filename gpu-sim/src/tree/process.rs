@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::plan::Plan;
 use crate::amd;
 use crate::gpu::Silicon;
+use crate::intel;
 use crate::scene::Scene;
 use crate::workload::{UseKind, Workload};
 
@@ -29,6 +30,9 @@ pub(super) fn processes(plan: &mut Plan, scene: &Scene) {
             plan.link_text(Path::new("/dev").join(file), &descriptors.join(&fd));
             if let Some(client) = amd::client(scene, workload, *number) {
                 plan.text(&path.join("fdinfo"), &fd, amd::fdinfo(&client));
+            }
+            if let Some(client) = intel::client(scene, workload, *number) {
+                plan.text(&path.join("fdinfo"), &fd, intel::fdinfo(&client));
             }
         }
     }
@@ -55,7 +59,9 @@ fn device_files(scene: &Scene, workload: &Workload) -> Vec<(String, usize)> {
     }
     let mut once: Vec<(String, usize)> = Vec::with_capacity(files.len());
     for (file, number) in files {
-        if once.iter().all(|(other, _)| *other != file) {
+        // On a GPU of Intel's each use is a client, and has a descriptor of its own.
+        let is_client = matches!(scene.machine().gpus[workload.uses[number].gpu].silicon, Silicon::Intel(_));
+        if is_client || once.iter().all(|(other, _)| *other != file) {
             once.push((file, number));
         }
     }

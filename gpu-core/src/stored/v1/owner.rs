@@ -1,7 +1,7 @@
 //! Holders as bytes.
 
 use crate::ledger::Expiry;
-use crate::owner::{Container, Owner, Pod, QosClass, Runtime, SlurmJob, SlurmStep};
+use crate::owner::{Container, Owner, Pod, QosClass, Runtime, SlurmJob, SlurmStep, UnitName};
 use crate::stored::codec::{Reader, Writer};
 use crate::stored::error::Error;
 use crate::time::WallTime;
@@ -20,7 +20,7 @@ pub(crate) fn write_owner(to: &mut Writer<'_>, owner: &Owner) {
         }
         Owner::Unit(name) => {
             to.u8(2);
-            to.text(name);
+            to.text(name.as_str());
         }
         Owner::Session { user } => {
             to.u8(3);
@@ -35,7 +35,7 @@ pub(crate) fn read_owner(from: &mut Reader<'_>) -> Result<Owner, Error> {
     Ok(match from.u8()? {
         0 => Owner::Container(read_container(from)?),
         1 => Owner::Slurm(read_job(from)?),
-        2 => Owner::Unit(from.text()?.to_owned()),
+        2 => Owner::Unit(UnitName::new(from.text()?)),
         3 => Owner::Session { user: from.u32()? },
         4 => Owner::Machine,
         5 => Owner::Hidden,
