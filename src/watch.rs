@@ -59,7 +59,8 @@ impl<'n> Watch<'n> {
     /// What could not be read is in [`inventory`](Self::inventory) and [`sample`](Self::sample).
     pub fn look(&mut self) -> Attribution {
         self.inventory = self.node.inventory();
-        self.node.look_at(&self.inventory, &Query::everything(), &mut self.sweep, &mut self.sample);
+        let query = Query::everything().with_ended();
+        self.node.look_at(&self.inventory, &query, &mut self.sweep, &mut self.sample);
         let mut look = Look::new(&self.inventory, &self.sample, &self.sweep).mps(self.mps);
         if self.given.look(self.node, &self.inventory, &self.sweep) {
             look = look.evidence(self.given.evidence());

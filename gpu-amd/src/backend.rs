@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use gpu_core::{
-    Absence, Backend, BootId, BootTime, Bytes, Capabilities, Clock, ContainerFacts, DeviceNumber, Error,
-    ErrorKind, EvidenceList, Inventory, Measured, Metric, MetricSet, Partitioner, Problem, Query, Reading,
-    Sample, Source, UnitId, Units, Vendor,
+    Absence, Backend, BootId, BootTime, Bytes, Capabilities, Clock, ContainerFacts, DeviceNumber, EndedList,
+    Error, ErrorKind, EvidenceList, Inventory, Measured, Metric, MetricSet, Partitioner, Problem, Query,
+    Reading, Sample, Source, UnitId, Units, Vendor,
 };
 use gpu_host::Roots;
 
@@ -120,6 +120,10 @@ impl Backend for AmdBackend {
         let mut sampler = Sampler { boards: &boards, query, now, holdings, has_looked: false };
         sampler.run(sample);
         *self.holdings() = sampler.holdings;
+        if query.ended {
+            let wanted = boards.boards.iter().filter(|board| query.wants(board.id));
+            sample.ended.extend(wanted.map(|board| EndedList::not_kept(board.id)));
+        }
         Ok(())
     }
 

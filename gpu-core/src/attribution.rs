@@ -15,6 +15,9 @@
 //!   reads, and the process is the same by its start; elsewhere the holder is
 //!   [`Holder::Unknown`], with the reason.
 //! - Parts that make more than the whole (MPS, sampling noise) are scaled to it and say so.
+//! - A process that ended between two looks is told once, by what its driver remembers
+//!   ([`EndedUse`]): whose it was, where a sweep saw it alive by number and start, and how much of
+//!   its time is in no earlier line.
 //! - [`Balance`]: lines, what is used by nobody that can be named, and what is free make up the
 //!   unit's own total exactly.
 //!
@@ -41,6 +44,7 @@
 
 mod balance;
 mod basis;
+mod ended;
 mod engine;
 mod history;
 mod holder;
@@ -51,6 +55,7 @@ mod standing;
 
 pub use balance::{Balance, UnitBalance};
 pub use basis::{Attributed, Basis, Rule};
+pub use ended::EndedUse;
 pub use engine::{Engine, EngineUse};
 pub use history::History;
 pub use holder::{Holder, Role};
@@ -79,6 +84,8 @@ pub struct Attribution {
     pub lines: Vec<Line>,
     /// How the lines make up what each unit shows, in the order of the inventory.
     pub balances: Vec<UnitBalance>,
+    /// What processes used that ended since the look before; those that an embedder adds up, once.
+    pub ended: Vec<EndedUse>,
     /// What is at odds between what was given and what is used; empty when no evidence was
     /// looked for.
     pub contradictions: Vec<Contradiction>,
@@ -137,7 +144,8 @@ impl Attribution {
 #[must_use]
 pub fn attribute(look: &Look<'_>, history: &mut History) -> Attribution {
     let parts = part::parts(look, history);
-    history.keep(&look.sample.processes);
+    let ended = ended::ended(look, history);
+    history.keep(&look.sample.processes, &look.sweep.ended);
     let order: BTreeMap<UnitId, usize> =
         look.inventory.units().enumerate().map(|(at, unit)| (unit, at)).collect();
     let mut lines = lines(&parts);
@@ -149,7 +157,7 @@ pub fn attribute(look: &Look<'_>, history: &mut History) -> Attribution {
     }
     let balances = look.inventory.units().map(|unit| balance(unit, look, &lines, &unscaled)).collect();
     let contradictions = look.evidence.map(|all| standing::contradictions(&lines, all)).unwrap_or_default();
-    Attribution { lines, balances, contradictions }
+    Attribution { lines, balances, ended, contradictions }
 }
 
 /// The parts of one owner and role on one unit make a line.

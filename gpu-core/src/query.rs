@@ -34,6 +34,8 @@ pub struct Query<'a> {
     pub metrics: MetricSet,
     /// Whether to list processes.
     pub processes: bool,
+    /// Whether to list what drivers remember of processes that have ended.
+    pub ended: bool,
     /// What a sweep of the machine's processes found, for backends that join with it.
     pub sweep: Option<&'a Sweep>,
 }
@@ -60,10 +62,10 @@ impl Query<'_> {
         }
     }
 
-    /// Every unit, every metric, and processes.
+    /// Every unit, every metric, and processes; not those that have ended.
     #[must_use]
     pub const fn everything() -> Self {
-        Self { units: Units::All, metrics: MetricSet::ALL, processes: true, sweep: None }
+        Self { units: Units::All, metrics: MetricSet::ALL, processes: true, ended: false, sweep: None }
     }
 }
 
@@ -84,6 +86,12 @@ impl<'a> Query<'a> {
     #[must_use]
     pub const fn without_processes(self) -> Self {
         Self { processes: false, ..self }
+    }
+
+    /// The same query with what drivers remember of processes that have ended.
+    #[must_use]
+    pub const fn with_ended(self) -> Self {
+        Self { ended: true, ..self }
     }
 
     /// The same query with the result of a sweep.

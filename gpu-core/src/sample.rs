@@ -1,6 +1,7 @@
 //! [`Sample`]: what units and processes showed at one time.
 
 use crate::cursor::Cursor;
+use crate::ended::EndedList;
 use crate::id::{DeviceId, UnitId};
 use crate::problem::Problem;
 use crate::process::{Pid, ProcessReading};
@@ -41,6 +42,9 @@ pub struct Sample {
     pub units: Vec<UnitReading>,
     /// One reading a process and unit.
     pub processes: Vec<ProcessReading>,
+    /// What drivers remember of processes that have ended, device by device, where the query asks
+    /// for that.
+    pub ended: Vec<EndedList>,
     /// What could not be read.
     pub problems: Vec<Problem>,
     /// How far each process's history has been read, by device and pid. Kept by
@@ -55,13 +59,20 @@ impl Sample {
     /// A sample of nothing yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { units: Vec::new(), processes: Vec::new(), problems: Vec::new(), cursors: Vec::new() }
+        Self {
+            units: Vec::new(),
+            processes: Vec::new(),
+            ended: Vec::new(),
+            problems: Vec::new(),
+            cursors: Vec::new(),
+        }
     }
 
     /// Forgets readings, processes and problems; keeps the cursors and the room.
     pub fn clear(&mut self) {
         self.units.clear();
         self.processes.clear();
+        self.ended.clear();
         self.problems.clear();
     }
 

@@ -8,10 +8,10 @@ use gpu_core::attribution::{
     Standing, attribute,
 };
 use gpu_core::{
-    Absence, BootId, BootTime, Bytes, Count, Device, DeviceNumber, DrmClient, Evidence, EvidenceList,
-    EvidenceSource, Host, Inventory, Measured, Nanoseconds, Need, Owner, Permille, Pid, PidView, ProcessKey,
-    ProcessKinds, ProcessName, ProcessReading, Query, Sample, Sandbox, Source, Strength, Sweep, SweepRequest,
-    SweptProcess, UnitId, Uuid, cgroup,
+    Absence, BootId, BootTime, Bytes, Count, Device, DeviceNumber, DrmClient, EndedList, EndedProcess,
+    EndedReading, Evidence, EvidenceList, EvidenceSource, Host, Inventory, Measured, Nanoseconds, Need,
+    Owner, Permille, Pid, PidView, ProcessKey, ProcessKinds, ProcessName, ProcessReading, Query, Sample,
+    Sandbox, Source, Strength, Sweep, SweepRequest, SweptProcess, UnitId, Uuid, cgroup,
 };
 use gpu_sim::{Machine, World};
 
@@ -489,6 +489,60 @@ fn what_was_given_and_what_is_used_are_held_against_each_other() {
     );
     hand.evidence = None;
     assert!(hand.look(&mut History::new()).lines.iter().all(|line| line.standing == Standing::NotAsked));
+}
+
+/// What a driver remembers of an ended process is told once, under whoever it ran for, and only the
+/// time that no earlier look had is to be added.
+#[test]
+fn a_process_that_ended_is_told_once() {
+    let mut hand = Hand::new("l40s-4");
+    let mut history = History::new();
+    let device = hand.device().id;
+    // Seen alive in two looks: 40 % of two seconds are in its line.
+    let busy = hand.busy(400);
+    hand.process(1000, &docker('a')).busy = busy;
+    hand.look(&mut history);
+    hand.now = BootTime(102 * SECOND);
+    let busy = hand.busy(400);
+    hand.reading(1000).busy = busy;
+    hand.look(&mut history);
+
+    let key = hand.swept(1000).key;
+    let mut gone = EndedProcess::new(key, ProcessName::new(b"train"), BootTime(102 * SECOND));
+    gone.owner = Ok(owner(&docker('a')));
+    hand.sweep.processes.clear();
+    hand.sample.processes.clear();
+    hand.sweep.ended = vec![gone];
+    let account = |pid, began: u64| {
+        let mut account = EndedReading::new(Pid(pid), PidView::Host, Source::Nvml, WHY);
+        account.began = Ok(BootTime(began));
+        account.lasted = Ok(Nanoseconds(10 * SECOND));
+        account.busy = Ok(Permille(500));
+        account
+    };
+    // Beside it: one of the same number long ago, one that nobody saw, one whose start is not told.
+    let mut timeless = account(1000, 0);
+    timeless.began = Err(WHY);
+    let accounts = vec![account(1000, 90 * SECOND), account(1000, 500 * SECOND), account(7, 1), timeless];
+    hand.sample.ended = vec![EndedList::new(device, Ok(accounts))];
+    let ended = hand.look(&mut history).ended;
+    let told: Vec<(String, Result<Nanoseconds, Absence>)> =
+        ended.iter().map(|of| (of.holder.to_string(), of.unseen)).collect();
+    let all = Ok(Nanoseconds(5 * SECOND));
+    assert_eq!(told[0], ("docker aaaaaaaaaaaa".to_owned(), Ok(Nanoseconds(4_200_000_000))));
+    assert_eq!((ended[0].time, ended[0].basis), (all, Basis::Estimated(Source::Nvml)));
+    assert!(
+        told[1..].iter().all(|(holder, unseen)| holder.starts_with("unknown") && *unseen == all),
+        "{told:?}"
+    );
+    assert_eq!(told.len(), 4);
+    assert_eq!(hand.look(&mut history).ended, [], "told once");
+    // A driver that fails in between, and answers again.
+    let answered = hand.sample.ended.clone();
+    hand.sample.ended = vec![EndedList::new(device, Err(Absence::TimedOut))];
+    hand.look(&mut history);
+    hand.sample.ended = answered;
+    assert_eq!(hand.look(&mut history).ended, [], "still told");
 }
 
 /// A thousand containers of a few processes each, at random: every process is on one line of its own

@@ -242,6 +242,7 @@ fn a_world_gives_what_is_used() {
     for (at, workload) in machine.workloads.iter_mut().enumerate().take(5) {
         workload.cgroup = format!("/docker/{:064x}", at + 1);
     }
+    machine.workloads[5].cgroup = "/".to_owned();
     let world = World::new(machine);
     let mut list = EvidenceList::new();
     let mut all = Inventory::new();

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use gpu_core::{
-    Absence, Backend, BootTime, Capabilities, Clock, ContainerFacts, Error, ErrorKind, EvidenceList,
-    Inventory, PartitionId, Problem, Query, Reading, Sample, UnitId, Units, Vendor,
+    Absence, Backend, BootTime, Capabilities, Clock, ContainerFacts, EndedList, Error, ErrorKind,
+    EvidenceList, Inventory, PartitionId, Problem, Query, Reading, Sample, UnitId, Units, Vendor,
 };
 
 use crate::board::{self, Board, Boards};
@@ -94,6 +94,9 @@ impl Backend for IntelBackend {
             let lost = sample_board(board, query, now, sample);
             if query.processes && !lost {
                 process::add(board, query, now, &mut sample.processes);
+            }
+            if query.ended && query.wants(board.id) {
+                sample.ended.push(EndedList::not_kept(board.id));
             }
         }
         Ok(())

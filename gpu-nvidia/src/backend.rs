@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use gpu_core::{
-    Absence, Backend, BootId, BootTime, Capabilities, Clock, ContainerFacts, Error, ErrorKind, EvidenceList,
-    Inventory, Metric, MetricSet, Partitioner, PidView, Problem, Query, Reading, Sample, UnitId, Units,
-    Vendor,
+    Absence, Backend, BootId, BootTime, Capabilities, Clock, ContainerFacts, EndedList, Error, ErrorKind,
+    EvidenceList, Inventory, Metric, MetricSet, Partitioner, PidView, Problem, Query, Reading, Sample,
+    UnitId, Units, Vendor,
 };
 use gpu_host::Roots;
 
 use crate::board::{Board, Boards};
 use crate::cut::GpuInstance;
 use crate::discover::Options;
+use crate::ended::{Accounts, Now};
 use crate::ffi::Library;
 use crate::gpm::Activity;
 use crate::process::{self, Lists, Look};
@@ -33,6 +34,7 @@ pub struct NvidiaBackend {
     looking: Mutex<()>,
     lists: Mutex<Lists>,
     activity: Mutex<Activity>,
+    accounts: Mutex<Accounts>,
     library: Library,
     path: PathBuf,
     roots: Roots,
@@ -49,6 +51,7 @@ impl NvidiaBackend {
             boards: RwLock::new(Arc::new(boards)),
             looking: Mutex::default(),
             activity: Mutex::default(),
+            accounts: Mutex::default(),
             lists: Mutex::new(Lists::new(&version, view)),
             library,
             path: path.to_path_buf(),
@@ -179,7 +182,21 @@ impl NvidiaBackend {
             let mut look = Look { library: &self.library, board, lists: &mut lists, now, wall };
             process::add(&mut look, &wants, sample);
         }
+        if query.ended && wants(board.id.into()) {
+            self.ended(board, beyond, now, sample);
+        }
         is_good
+    }
+
+    fn ended(&self, board: &Board, beyond: Option<Absence>, now: BootTime, sample: &mut Sample) {
+        if let Some(absence) = beyond {
+            sample.ended.push(EndedList::new(board.id, Err(absence)));
+            return;
+        }
+        let view = self.lists.lock().unwrap_or_else(PoisonError::into_inner).view();
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Now { boot: now, wall: self.clock.wall_now() };
+        accounts.add(&self.library, board, view, now, sample);
     }
 
     /// A GPU instance: its memory, which NVML tells through the compute instances in it.

@@ -19,6 +19,7 @@ impl Code {
     pub(crate) const RESET_REQUIRED: Self = Self(16);
     pub(crate) const IN_USE: Self = Self(19);
     pub(crate) const NO_DATA: Self = Self(21);
+    pub(crate) const INSUFFICIENT_SIZE: Self = Self(7);
     pub(crate) const INSUFFICIENT_RESOURCES: Self = Self(23);
     pub(crate) const ARGUMENT_VERSION_MISMATCH: Self = Self(25);
     pub(crate) const DEPRECATED: Self = Self(26);

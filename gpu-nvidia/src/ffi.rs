@@ -11,6 +11,7 @@ use crate::error::Code;
 
 pub(crate) type ProcessInfo = sys::nvmlProcessInfo_v2_st;
 pub(crate) type Utilization = sys::nvmlProcessUtilizationSample_st;
+pub(crate) type Account = sys::nvmlAccountingStats_st;
 pub(crate) type Attributes = sys::nvmlDeviceAttributes_st;
 pub(crate) type Memory = sys::nvmlMemory_v2_st;
 pub(crate) type Pci = sys::nvmlPciInfo_st;
@@ -186,6 +187,7 @@ impl Plain for sys::nvmlGpmMetricsGet_t {}
 impl Plain for Attributes {}
 impl Plain for ProcessInfo {}
 impl Plain for Utilization {}
+impl Plain for Account {}
 
 /// Such a struct, all zero.
 pub(crate) fn zeroed<T: Plain>() -> T {
@@ -194,6 +196,8 @@ pub(crate) fn zeroed<T: Plain>() -> T {
     unsafe { std::mem::zeroed() }
 }
 
+/// More accounts of processes than a driver keeps (`nvmlDeviceGetAccountingBufferSize`: 4000).
+const MOST_ACCOUNTS: usize = 1 << 16;
 /// More GPU instances than any board can have.
 const INSTANCES: u32 = 64;
 
@@ -534,6 +538,37 @@ impl Library {
         Ok(rows.len().min(count as usize))
     }
 
+    /// Whether the driver keeps accounts of processes.
+    pub(crate) fn keeps_accounts(&self, of: Handle) -> Result<bool, Code> {
+        let mut mode = 0;
+        call!(self, nvmlDeviceGetAccountingMode(of.0, &mut mode))?;
+        Ok(mode == 1)
+    }
+
+    /// The numbers of the processes that the driver has an account of, ended ones too.
+    pub(crate) fn accounted_pids(&self, of: Handle) -> Result<Vec<u32>, Code> {
+        let mut count = 0;
+        match call!(self, nvmlDeviceGetAccountingPids(of.0, &mut count, std::ptr::null_mut())) {
+            Ok(()) => return Ok(Vec::new()),
+            Err(Code::INSUFFICIENT_SIZE) => {}
+            Err(code) => return Err(code),
+        }
+        // Room for some that come in between.
+        let room = (count as usize).min(MOST_ACCOUNTS) + 64;
+        let mut pids = vec![0; room];
+        let mut count = c_uint::try_from(room).unwrap_or(c_uint::MAX);
+        call!(self, nvmlDeviceGetAccountingPids(of.0, &mut count, pids.as_mut_ptr()))?;
+        pids.truncate(count as usize);
+        Ok(pids)
+    }
+
+    /// The account of a process.
+    pub(crate) fn account(&self, of: Handle, pid: u32) -> Result<Account, Code> {
+        let mut account = zeroed();
+        call!(self, nvmlDeviceGetAccountingStats(of.0, pid, &mut account))?;
+        Ok(account)
+    }
+
     /// Fills `rows` with how busy processes were after `since`, and says how many there are.
     pub(crate) fn process_utilization(
         &self,
@@ -560,6 +595,7 @@ mod tests {
         assert_eq!(size_of::<Pci>(), 68);
         assert_eq!(size_of::<sys::nvmlFieldValue_st>(), 40);
         assert_eq!(size_of::<Utilization>(), 32);
+        assert_eq!(size_of::<Account>(), 56);
         assert_eq!(size_of::<Attributes>(), 40);
         assert_eq!(size_of::<sys::nvmlGpuInstanceInfo_st>(), 24);
     }

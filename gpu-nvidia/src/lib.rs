@@ -21,6 +21,7 @@ mod board;
 mod capability;
 mod cut;
 mod discover;
+mod ended;
 mod error;
 mod evidence;
 mod ffi;

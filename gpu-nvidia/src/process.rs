@@ -43,6 +43,11 @@ impl Lists {
             is_garbled: is_garbled(version),
         }
     }
+
+    /// The namespace in which the driver counts.
+    pub(crate) const fn view(&self) -> PidView {
+        self.view
+    }
 }
 
 /// Major and minor of `535.104.05`.

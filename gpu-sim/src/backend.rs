@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use gpu_core::{
     Absence, Backend, BootTime, Capabilities, Clock, ContainerFacts, Device, DeviceNumber, Discovery,
-    EndedProcess, Error, ErrorKind, EvidenceList, Host, Inventory, LookedFor, Measured, Nanoseconds, Outcome,
-    Partition, Partitioner, Permille, PidView, Problem, ProcessKey, ProcessKinds, ProcessName,
-    ProcessReading, Query, Sample, Sandbox, Source, Sweep, SweepRequest, Sweeper, SweptProcess, UnitId,
-    Units, Vendor,
+    EndedList, EndedProcess, EndedReading, Error, ErrorKind, EvidenceList, Host, Inventory, LookedFor,
+    Measured, Nanoseconds, Outcome, Partition, Partitioner, Permille, PidView, Problem, ProcessKey,
+    ProcessKinds, ProcessName, ProcessReading, Query, Sample, Sandbox, Source, Sweep, SweepRequest, Sweeper,
+    SweptProcess, UnitId, Units, Vendor,
 };
 
 use crate::amd;
@@ -135,6 +135,9 @@ impl SimBackend {
             let total = part.memory_total.value().copied();
             sample.push(part.id, reading::partition(gpu, &state, total, &inside, now, query.metrics));
         }
+        if query.ended && query.wants(device.id) {
+            sample.ended.push(ended_on(scene, position, device, gpu));
+        }
         if query.processes && !state.lost && !gpu.asleep && self.vendor == Vendor::INTEL {
             let readings = intel::readings(scene, position, device.id, gpu);
             sample.processes.extend(readings.into_iter().filter(|process| covers(query, process.unit)));
@@ -230,6 +233,24 @@ fn ended(scene: &Scene, owners: bool) -> impl Iterator<Item = EndedProcess> {
         ended.owner = swept.owner;
         ended
     })
+}
+
+/// What the driver remembers of processes that have ended, where accounting is on.
+fn ended_on(scene: &Scene, position: usize, device: &Device, gpu: &Gpu) -> EndedList {
+    const OFF: Absence = Absence::NotSupported { why: "accounting mode is off" };
+    let Silicon::Nvidia(nvidia) = &gpu.silicon else { return EndedList::not_kept(device.id) };
+    if !nvidia.accounting || nvidia.mig.as_ref().is_some_and(|mig| mig.enabled) {
+        return EndedList::new(device.id, Err(OFF));
+    }
+    let readings = scene.accounts(position).into_iter().filter_map(|account| {
+        let mut reading = EndedReading::new(account.pid, PidView::Host, Source::Simulated, OFF);
+        reading.began = Ok(account.began);
+        reading.lasted = Ok(account.ended?.since(account.began));
+        reading.memory_peak = Ok(account.memory_peak);
+        reading.busy = Ok(Permille(account.busy));
+        Some(reading)
+    });
+    EndedList::new(device.id, Ok(readings.collect()))
 }
 
 /// The device files that a process holds open: NVIDIA's own, or the render nodes of what it uses.

@@ -203,6 +203,9 @@ pub struct NvidiaSpec {
     /// Persistence mode.
     #[serde(default)]
     pub persistence: bool,
+    /// Accounting mode: the driver remembers processes that have ended.
+    #[serde(default)]
+    pub accounting: bool,
     /// MIG; `None` when the board cannot.
     #[serde(default)]
     pub mig: Option<MigSpec>,

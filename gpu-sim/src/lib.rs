@@ -63,7 +63,7 @@ pub use gpu::{
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};
 pub use mig::{COMPUTE_SLICES, MigRefusal};
 pub use partitioner::SimPartitioner;
-pub use scene::{GpuState, Scene, UseState};
+pub use scene::{Account, GpuState, Scene, UseState};
 pub use tree::{Damage, Tree};
 pub use workload::{Curve, Part, Use, UseKind, Workload};
 pub use world::World;

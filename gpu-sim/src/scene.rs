@@ -56,6 +56,22 @@ pub struct UseState {
     pub busy: u64,
 }
 
+/// What a driver with accounting keeps of one process on one GPU.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Account {
+    /// The process.
+    pub pid: Pid,
+    /// When it began to use the GPU.
+    pub began: BootTime,
+    /// When it ended; `None` while it runs.
+    pub ended: Option<BootTime>,
+    /// Part of that time in which its kernels ran, in thousandths: the exact mean.
+    pub busy: u64,
+    /// Most memory that it held.
+    pub memory_peak: Bytes,
+}
+
 impl Scene {
     pub(crate) const fn new(machine: Arc<Machine>, now: BootTime, lost: Vec<usize>) -> Self {
         Self { machine, now, lost }
@@ -93,6 +109,38 @@ impl Scene {
                 UseState { pid: workload.pid, part: of.part, kind: of.kind, memory, busy: of.busy.at(age) }
             })
             .collect()
+    }
+
+    /// What the driver has an account of on a GPU: the processes that have used it since the
+    /// simulation's machine booted, in the order in which they began.
+    #[must_use]
+    pub fn accounts(&self, gpu: usize) -> Vec<Account> {
+        let begun = self.uses_ever(gpu).filter(|(workload, _)| workload.starts <= self.now);
+        let mut accounts: Vec<Account> = Vec::new();
+        for (workload, of) in begun {
+            let end = workload.ends.filter(|ends| *ends <= self.now);
+            let lasted = end.unwrap_or(self.now).since(workload.starts);
+            let busy = of.busy.integral(Nanoseconds(0), lasted) / u128::from(lasted.get().max(1));
+            let peak =
+                of.memory.steps.iter().filter(|(from, _)| *from <= lasted).map(|(_, value)| *value).max();
+            let account = Account {
+                pid: workload.pid,
+                began: workload.starts,
+                ended: end,
+                busy: u64::try_from(busy).unwrap_or(1000).min(1000),
+                memory_peak: Bytes(peak.unwrap_or(0)),
+            };
+            match accounts.iter_mut().find(|of| of.pid == account.pid) {
+                // Another use of the same process.
+                Some(of) => {
+                    of.busy = (of.busy + account.busy).min(1000);
+                    of.memory_peak = of.memory_peak.saturating_add(account.memory_peak);
+                }
+                None => accounts.push(account),
+            }
+        }
+        accounts.sort_by_key(|account| account.began);
+        accounts
     }
 
     /// What a GPU shows now.

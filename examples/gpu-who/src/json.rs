@@ -19,6 +19,9 @@
 //! engines[]        engine, share_permille, time_ns, covered_ns, basis, missing
 //! balances[]       unit; memory {total, reserved, attributed, unattributed, excess, free} in
 //!                  bytes; shader {the same} in thousandths of the time; unscaled_permille
+//! ended[]          processes that ended since the look before, each told once: unit, owner (in
+//!                  words), pid, name, began_ns, lasted_ns, memory_peak_bytes, time_ns, unseen_ns (of
+//!                  that time, what is in no earlier look), basis
 //! contradictions[] owner (in words), unit, kind
 //! unresolved[]     owner (in words), source, text, why: given, and names nothing that is here
 //! unreadable       processes that could not be looked into
@@ -29,7 +32,7 @@
 //! {"measured": source}, {"estimated": source} or {"apportioned": rule}.
 
 use gpu_accounting::attribution::{
-    Attributed, Balance, EngineUse, Line, LineProcess, Role, Standing, UnitBalance,
+    Attributed, Balance, EndedUse, EngineUse, Line, LineProcess, Role, Standing, UnitBalance,
 };
 use gpu_accounting::{Absence, Bytes, Container, Known, Label, Owner, SlurmJob, VendorOutcome};
 use serde_json::{Value, json};
@@ -56,6 +59,7 @@ pub fn report(report: &Report<'_>) -> Result<String, serde_json::Error> {
         "jobs": jobs(report),
         "others": others(report),
         "balances": attribution.balances.iter().map(balance).collect::<Vec<_>>(),
+        "ended": attribution.ended.iter().map(ended).collect::<Vec<_>>(),
         "contradictions": odds.collect::<Vec<_>>(),
         "unresolved": unresolved.collect::<Vec<_>>(),
         "unreadable": report.unreadable(),
@@ -210,6 +214,20 @@ fn entitlement(standing: Standing) -> Value {
         _ => "unknown",
     };
     json!({"standing": standing, "strength": strength, "source": source, "memory_limit_bytes": limit})
+}
+
+fn ended(of: &EndedUse) -> Facts {
+    Facts::default()
+        .with("unit", of.device)
+        .with("owner", of.holder.to_string())
+        .with("pid", of.pid)
+        .with("name", of.name)
+        .result("began_ns", of.began)
+        .result("lasted_ns", of.lasted)
+        .result("memory_peak_bytes", of.memory_peak)
+        .result("time_ns", of.time)
+        .result("unseen_ns", of.unseen)
+        .with("basis", of.basis)
 }
 
 fn balance(of: &UnitBalance) -> Facts {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use gpu_accounting::attribution::{Balance, EngineUse, Line, Standing};
+use gpu_accounting::attribution::{Balance, EndedUse, EngineUse, Line, Standing};
 use gpu_accounting::{Absence, Bytes, Device, Permille};
 
 use crate::paint::Paint;
@@ -32,6 +32,8 @@ pub fn report(report: &Report<'_>, paint: Paint) -> String {
         .iter()
         .map(|of| format!("{} {} ({})", of.owner, of.kind.words(), report.place(of.unit)))
         .collect();
+    let ended: Vec<String> = attribution.ended.iter().map(|of| one_ended(report, of)).collect();
+    section(&mut out, "Ended since the look before (estimated)", &ended, paint);
     section(&mut out, "At odds", &contradictions, paint);
     let unresolved: Vec<String> = report
         .unresolved
@@ -45,6 +47,20 @@ pub fn report(report: &Report<'_>, paint: Paint) -> String {
     }
     section(&mut out, "Could not be read", &problems, paint);
     out
+}
+
+fn one_ended(report: &Report<'_>, of: &EndedUse) -> String {
+    let name = of.name.map(|name| format!(" {name}")).unwrap_or_default();
+    let fact = |fact: Result<String, Absence>| fact.unwrap_or_else(|absence| format!("- ({absence})"));
+    format!(
+        "{} {}{name} of {}: at most {}, {} of time, {} of it in no line",
+        report.place(of.device.into()),
+        of.pid,
+        of.holder,
+        fact(of.memory_peak.map(|memory| memory.to_string())),
+        fact(of.time.map(|time| time.to_string())),
+        fact(of.unseen.map(|time| time.to_string())),
+    )
 }
 
 fn section(out: &mut String, title: &str, lines: &[String], paint: Paint) {

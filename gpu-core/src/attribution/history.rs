@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::Engine;
 use crate::absence::Absence;
-use crate::id::UnitId;
+use crate::ended::{EndedList, EndedReading};
+use crate::id::{DeviceId, UnitId};
 use crate::measured::Measured;
-use crate::process::{Pid, PidView, ProcessReading};
+use crate::process::{Pid, PidView, ProcessKey, ProcessReading};
 use crate::quantity::{Nanoseconds, Permille};
+use crate::sweep::EndedProcess;
 use crate::time::BootTime;
 
 /// What earlier looks showed: the caller's, kept from look to look. Holds nothing of processes that
@@ -15,6 +17,10 @@ use crate::time::BootTime;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct History {
     counters: BTreeMap<Key, Counter>,
+    /// How much time of the shaders each process' lines have had, on each device.
+    counted: BTreeMap<(DeviceId, Pid, BootTime), Nanoseconds>,
+    /// Ended processes that were told.
+    told: BTreeSet<(DeviceId, Pid, Option<BootTime>)>,
 }
 
 /// One process' life on one unit.
@@ -51,14 +57,39 @@ impl History {
     /// A history of nothing yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { counters: BTreeMap::new() }
+        Self { counters: BTreeMap::new(), counted: BTreeMap::new(), told: BTreeSet::new() }
     }
 
     /// Forgets the processes that are not there any more. One that is there and had no number this
-    /// time keeps its last.
-    pub(super) fn keep(&mut self, processes: &[ProcessReading]) {
+    /// time keeps its last; of one that ended, what was counted stays while the sweeper remembers it.
+    pub(super) fn keep(&mut self, processes: &[ProcessReading], ended: &[EndedProcess]) {
         let there: BTreeSet<Life> = processes.iter().filter_map(|process| life(process).ok()).collect();
         self.counters.retain(|key, _| there.contains(&key.life));
+        let alive = there.iter().map(|(_, pid, _, start)| (*pid, *start));
+        let ended = ended.iter().map(|process| (process.key.pid, process.key.start));
+        let known: BTreeSet<(Pid, BootTime)> = alive.chain(ended).collect();
+        self.counted.retain(|(_, pid, start), _| known.contains(&(*pid, *start)));
+    }
+
+    /// How much time of the shaders a process' lines have had on a device.
+    pub(super) fn counted_so_far(&self, device: DeviceId, process: &ProcessKey) -> Nanoseconds {
+        self.counted.get(&(device, process.pid, process.start)).copied().unwrap_or_default()
+    }
+
+    /// Whether an ended process was told before; it is from now on.
+    pub(super) fn is_told(&mut self, device: DeviceId, process: &EndedReading) -> bool {
+        !self.told.insert((device, process.pid, process.began.ok()))
+    }
+
+    /// Forgets the ended processes that the drivers have forgotten. Of a device whose driver does not
+    /// answer this time nothing is forgotten: it would be told again.
+    pub(super) fn keep_told(&mut self, lists: &[EndedList]) {
+        for list in lists {
+            let Ok(processes) = &list.processes else { continue };
+            let there: BTreeSet<_> = processes.iter().map(|of| (of.pid, of.began.ok())).collect();
+            self.told
+                .retain(|(device, pid, began)| *device != list.device || there.contains(&(*pid, *began)));
+        }
     }
 
     /// What the counter has grown by since the last look.
@@ -92,6 +123,10 @@ impl History {
         };
         let covered = now.window().map_or_else(|| earlier.and_then(since), Ok);
         let time = covered.map(|covered| part(covered, now.value));
+        if let (Engine::Shader, Ok(time), Ok(start)) = (engine, time, process.start) {
+            let counted = self.counted.entry((process.unit.device(), process.pid, start)).or_default();
+            *counted = counted.saturating_add(time);
+        }
         Work { share: now.value, time, covered }
     }
 
@@ -114,7 +149,7 @@ fn life(process: &ProcessReading) -> Result<Life, Absence> {
 }
 
 /// A part of a span of time, rounded down.
-fn part(span: Nanoseconds, part: Permille) -> Nanoseconds {
+pub(super) fn part(span: Nanoseconds, part: Permille) -> Nanoseconds {
     let time = u128::from(span.get()) * u128::from(part.get()) / 1000;
     Nanoseconds(u64::try_from(time).unwrap_or(u64::MAX))
 }

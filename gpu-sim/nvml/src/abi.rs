@@ -83,6 +83,11 @@ structs! {
     ProcessSample {
         pid: c_uint, time_stamp: c_ulonglong, sm: c_uint, memory: c_uint, encoder: c_uint, decoder: c_uint,
     }
+    /// `nvmlAccountingStats_t`.
+    AccountingStats {
+        gpu: c_uint, memory: c_uint, memory_peak: c_ulonglong, time_ms: c_ulonglong, start_us: c_ulonglong,
+        is_running: c_uint, reserved: [c_uint; 5],
+    }
     /// `nvmlEccErrorCounts_t`.
     EccCounts { l1: c_ulonglong, l2: c_ulonglong, memory: c_ulonglong, registers: c_ulonglong }
     /// `nvmlDeviceAttributes_t`.

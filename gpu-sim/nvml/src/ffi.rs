@@ -1,5 +1,6 @@
 //! The exported functions, by topic.
 
+mod accounting;
 mod clocks;
 mod control;
 mod device;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gpu_core::{BootTime, Clock, Nanoseconds, Vendor};
 use gpu_sim::{
-    ComputeInstanceSpec, Fault, Gpu, GpuInstanceSpec, GpuState, Machine, MigProfile, MigRefusal, MigSpec,
-    NvidiaDriver, NvidiaSpec, Scene, Silicon, UseState, World,
+    Account, ComputeInstanceSpec, Fault, Gpu, GpuInstanceSpec, GpuState, Machine, MigProfile, MigRefusal,
+    MigSpec, NvidiaDriver, NvidiaSpec, Scene, Silicon, UseState, World,
 };
 
 use crate::abi::Code;
@@ -194,6 +194,16 @@ impl State {
     /// The time of day, as NVML stamps what it reports.
     pub fn wall_us(&self) -> u64 {
         self.world.clock().wall_now().0 / 1000
+    }
+
+    /// The time of day at an earlier time.
+    pub fn wall_us_at(&self, time: BootTime) -> u64 {
+        self.wall_us().saturating_sub(self.scene.now().since(time).get() / 1000)
+    }
+
+    /// What the driver keeps of processes on a GPU.
+    pub fn accounts(&self, position: usize) -> Vec<Account> {
+        self.scene.accounts(position)
     }
 }
 

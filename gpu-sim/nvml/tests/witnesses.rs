@@ -149,3 +149,36 @@ fn they_show_the_same_machine() {
         check_monitors(name, &seen);
     }
 }
+
+/// What the driver remembers of processes that have ended, by NVIDIA's own bindings.
+#[test]
+#[ignore = "needs Python with nvidia-ml-py, nvitop and gpustat, named by GPU_ACCOUNTING_PYTHON"]
+fn accounts_of_processes_by_nvidias_bindings() {
+    const SCRIPT: &str = "\
+import json, pynvml as n
+n.nvmlInit()
+h = n.nvmlDeviceGetHandleByIndex(0)
+stats = {p: n.nvmlDeviceGetAccountingStats(h, p) for p in n.nvmlDeviceGetAccountingPids(h)}
+print(json.dumps([n.nvmlDeviceGetAccountingMode(h), n.nvmlDeviceGetAccountingBufferSize(h),
+  [[p, s.gpuUtilization, s.maxMemoryUsage, s.time, s.startTime, s.isRunning] for p, s in sorted(stats.items())]]))";
+    let mut machine = Machine::preset("l40s-4").unwrap();
+    machine.workloads.truncate(2);
+    machine.workloads[0].ends = Some(gpu_core::BootTime(660_000_000_000));
+    if let gpu_sim::Silicon::Nvidia(nvidia) = &mut machine.gpus[0].silicon {
+        nvidia.accounting = true;
+    }
+    let installed = instance::install(&machine);
+    let python = std::env::var("GPU_ACCOUNTING_PYTHON").expect("GPU_ACCOUNTING_PYTHON names an interpreter");
+    let answer =
+        Command::new(python).args(["-c", SCRIPT]).env("LD_LIBRARY_PATH", installed.folder()).output();
+    let answer = answer.expect("the interpreter starts");
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    let seen: Value = serde_json::from_slice(&answer.stdout).expect("JSON");
+    let [past, running] = &machine.workloads[..] else { panic!("two") };
+    let began = (machine.booted_at.0 + past.starts.0) / 1000;
+    let row = |of: &gpu_sim::Workload, time: u64, runs: u32| {
+        let (memory, busy) = (of.uses[0].memory.steps[0].1, of.uses[0].busy.steps[0].1 / 10);
+        json!([of.pid.0, busy, memory, time, began, runs])
+    };
+    assert_eq!(seen, json!([1, 4000, [row(past, 60_000, 0), row(running, 0, 1)]]));
+}

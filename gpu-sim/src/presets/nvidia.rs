@@ -135,6 +135,7 @@ pub(super) fn gpu(product: &Product, n: u8) -> Gpu {
             compute_capability: product.capability,
             nvswitch_links: product.nvlinks,
             persistence: true,
+            accounting: false,
             mig: mig(product),
         }),
     }

@@ -200,10 +200,6 @@ nvml! {
         s.board(device)?;
         mode.put(0)
     };
-    fn nvmlDeviceGetAccountingMode(device: Device, mode: Out<c_uint>) |s| {
-        s.board(device)?;
-        mode.put(0)
-    };
     fn nvmlDeviceGetNumaNodeId(device: Device, node: Out<c_uint>) |s| {
         // The node that is the GPU's memory, not the one that it hangs on: only where there is one.
         s.whole(device)?;
@@ -216,8 +212,6 @@ unsupported! {
     nvmlDeviceGetDriverModel;
     nvmlDeviceGetDriverModel_v2;
     nvmlDeviceGetVirtualizationMode;
-    nvmlDeviceGetAccountingPids;
-    nvmlDeviceGetAccountingStats;
     nvmlDeviceGetInforomVersion;
     nvmlDeviceGetInforomImageVersion;
     nvmlDeviceGetRetiredPages;
