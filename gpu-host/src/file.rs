@@ -9,6 +9,9 @@ use gpu_core::{Absence, Error, ErrorKind, Need};
 /// What fits into the first read: sysfs attributes are at most one page.
 pub(crate) const PAGE: usize = 4096;
 
+/// Operation not permitted: of a file that is open, the driver's own answer.
+pub const EPERM: i32 = 1;
+
 /// Largest text file that is read whole. Nothing that a kernel writes for us is near it.
 const LARGEST: usize = 1 << 20;
 
@@ -232,17 +235,26 @@ impl Attribute {
     /// # Errors
     /// Why it cannot be read: see [`Attribute::with_bytes`].
     pub fn read_into(&self, page: &mut [u8]) -> Result<usize, Absence> {
-        File::open(&self.path)
-            .and_then(|mut file| file.read(page))
-            .map_err(|error| absence(&error, self.name))
+        let mut file = File::open(&self.path).map_err(|error| absence(&error, self.name))?;
+        file.read(page).map_err(|error| self.answer(&error))
+    }
+
+    /// What an error of reading a file that is open already means. Whoever may open a file may
+    /// read it: EPERM is then the driver's own answer, for a device that sleeps or resets.
+    fn answer(&self, error: &std::io::Error) -> Absence {
+        match error.raw_os_error() {
+            code @ Some(EPERM) => Absence::Failed { at: self.name, code },
+            _ => absence(error, self.name),
+        }
     }
 
     /// What `parse` makes of the file's first page.
     ///
     /// # Errors
     /// `NotSupported` when there is no such file, the driver says that it has no value
-    /// (EOPNOTSUPP, ENODATA, EINVAL); `NotPermitted`; `Lost` (ENODEV, ENXIO); `TimedOut`;
-    /// `Failed` with the error number, or without one when `parse` refuses the content.
+    /// (EOPNOTSUPP, ENODATA, EINVAL); `NotPermitted` when it may not be opened; `Lost` (ENODEV,
+    /// ENXIO); `TimedOut`; `Failed` with the error number ([`EPERM`] when the driver refuses a
+    /// file that is open), or without one when `parse` refuses the content.
     pub fn with_bytes<T>(&self, parse: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, Absence> {
         let mut page = [0_u8; PAGE];
         let count = self.read_into(&mut page)?;

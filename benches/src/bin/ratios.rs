@@ -34,6 +34,7 @@ fn report(known: Option<&str>) -> ExitCode {
     table.row("---", "---", "---", "---", "---");
     nvml(&mut table);
     trees(&mut table);
+    held(&mut table);
     system_calls(&mut table);
     sweep(&mut table);
     if table.is_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -133,6 +134,30 @@ fn trees(table: &mut Table<'_>) {
             let mut reused = Sample::new();
             Ratio::of(|| sample(&*backend, &mut reused), || files.read())
         });
+    }
+}
+
+/// Files kept open and read from their start, beside the same opened, read and closed. No
+/// promise: the samples keep none open.
+fn held(table: &mut Table<'_>) {
+    let written = Written::new("mi300x-8-cpx");
+    let (machine, sysfs) = (written.machine(), written.sysfs());
+    let sets = [
+        ("files of the GPUs, of the tree", Ok(bare::mi300x(&machine, &sysfs))),
+        ("the same and those of processes", Ok(bare::files(&machine, &sysfs))),
+        ("files of sysfs itself (loopback)", bare::of_loopback()),
+    ];
+    for (what, files) in sets {
+        match files.and_then(|files| Ok((files.hold()?, files))) {
+            Ok((held, files)) => {
+                let what = format!("{} {what}, kept open", files.len());
+                let measure = || Ratio::of(|| held.read(), || files.read());
+                let best = (0..2).fold(measure(), |best, _| best.best(measure()));
+                let (ours, bare) = (micros(best.ours_ns), micros(best.bare_ns));
+                table.row(&what, "", &factor(best.permille()), ours, bare);
+            }
+            Err(error) => table.row(what, "", &format!("NOT MEASURED: {error}"), "", ""),
+        }
     }
 }
 
