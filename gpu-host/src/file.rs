@@ -3,8 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind as IoKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gpu_core::{Absence, Error, ErrorKind, Need};
+
+use crate::held::Held;
 
 /// What fits into the first read: sysfs attributes are at most one page.
 pub(crate) const PAGE: usize = 4096;
@@ -154,18 +157,29 @@ pub fn parse_u64(text: &[u8]) -> Option<u64> {
 
 /// A file that is read at every sample: its path, and the name that absences give it.
 ///
-/// Reading it takes three system calls and allocates nothing.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// Reading it takes three system calls, and one where it lies on sysfs: there it is kept open from
+/// its first read on, for up to 512 files of a process. It allocates nothing.
+#[derive(Clone, Debug)]
 pub struct Attribute {
     path: PathBuf,
     name: &'static str,
+    held: Arc<Held>,
 }
+
+/// The same file under the same name.
+impl PartialEq for Attribute {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.path, self.name) == (&other.path, other.name)
+    }
+}
+
+impl Eq for Attribute {}
 
 impl Attribute {
     /// The file at `path`, called `name` in absences.
     #[must_use]
     pub fn new(path: PathBuf, name: &'static str) -> Self {
-        Self { path, name }
+        Self { path, name, held: Arc::default() }
     }
 
     /// Where the file is.
@@ -235,8 +249,8 @@ impl Attribute {
     /// # Errors
     /// Why it cannot be read: see [`Attribute::with_bytes`].
     pub fn read_into(&self, page: &mut [u8]) -> Result<usize, Absence> {
-        let mut file = File::open(&self.path).map_err(|error| absence(&error, self.name))?;
-        file.read(page).map_err(|error| self.answer(&error))
+        let opened = |error: &_| absence(error, self.name);
+        self.held.read(&self.path, page, opened, |error| self.answer(error))
     }
 
     /// What an error of reading a file that is open already means. Whoever may open a file may

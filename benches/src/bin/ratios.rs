@@ -3,12 +3,14 @@
 //! with that text in its name.
 
 use std::fmt::Display;
+use std::hint::black_box;
 use std::process::ExitCode;
 
 use gpu_benches::{Direct, Installed, Ratio, Written, bare, calls};
 use gpu_core::{
     Backend, Clock, DeviceNumber, Nanoseconds, Query, Sample, Sweep, SweepRequest, Sweeper, Vendor,
 };
+use gpu_host::file::Attribute;
 use gpu_host::{ProcSweeper, Roots, SystemClock};
 use gpu_sim::{Fault, Machine};
 
@@ -137,8 +139,9 @@ fn trees(table: &mut Table<'_>) {
     }
 }
 
-/// Files kept open and read from their start, beside the same opened, read and closed. No
-/// promise: the samples keep none open.
+/// Files kept open and read from their start, beside the same opened, read and closed; and what
+/// samples read sysfs by, which keeps its files open there. No promise: no two machines have the
+/// same sysfs.
 fn held(table: &mut Table<'_>) {
     let written = Written::new("mi300x-8-cpx");
     let (machine, sysfs) = (written.machine(), written.sysfs());
@@ -159,6 +162,17 @@ fn held(table: &mut Table<'_>) {
             Err(error) => table.row(what, "", &format!("NOT MEASURED: {error}"), "", ""),
         }
     }
+    let Ok(files) = bare::of_loopback() else { return };
+    let attributes: Vec<Attribute> =
+        files.files.iter().map(|path| Attribute::new(path.clone(), "statistics")).collect();
+    let ours = || {
+        attributes.iter().for_each(|file| {
+            let _ = black_box(file.read_u64());
+        })
+    };
+    let ratio = Ratio::of(ours, || files.read()).best(Ratio::of(ours, || files.read()));
+    let what = "the same files of sysfs, as samples read them";
+    table.row(what, "", &factor(ratio.permille()), micros(ratio.ours_ns), micros(ratio.bare_ns));
 }
 
 /// Three for each file and folder, and a tenth more.
