@@ -103,7 +103,8 @@ fn records_that_lie_are_refused() {
         change(&mut bytes);
         GpuMetrics::decode(&bytes).map(|_| ())
     };
-    let lies: [(&str, &dyn Fn(&mut Vec<u8>)); 8] = [
+    type Lie<'a> = (&'a str, &'a dyn Fn(&mut Vec<u8>));
+    let lies: [Lie<'_>; 8] = [
         ("one record more", &|bytes| bytes[4] += 1),
         ("one record less", &|bytes| bytes[4] -= 1),
         ("as many as there can be", &|bytes| bytes[4..8].fill(0xff)),
