@@ -35,6 +35,15 @@ impl Files {
         black_box(&page);
     }
 
+    /// The same files, opened once and kept open.
+    ///
+    /// # Errors
+    /// The operating system's: more files than a process may hold open.
+    pub fn hold(&self) -> std::io::Result<Held> {
+        let files = self.files.iter().map(File::open).collect::<std::io::Result<_>>()?;
+        Ok(Held { files, folders: Self { files: Vec::new(), folders: self.folders.clone() } })
+    }
+
     /// How many of both.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -54,6 +63,41 @@ impl Files {
             self.files.push(path);
         }
     }
+}
+
+/// Files that are kept open from sample to sample, and folders that are listed anew in each: what
+/// lies in them comes and goes.
+#[derive(Debug)]
+pub struct Held {
+    files: Vec<File>,
+    folders: Files,
+}
+
+impl Held {
+    /// Reads each file from its start, and lists the folders.
+    ///
+    /// # Panics
+    /// When one cannot be read.
+    #[cfg(unix)]
+    pub fn read(&self) {
+        use std::os::unix::fs::FileExt;
+        let mut page = [0_u8; 4096];
+        for file in &self.files {
+            black_box(file.read_at(&mut page, 0).unwrap_or_else(|error| panic!("{file:?}: {error}")));
+        }
+        black_box(&page);
+        self.folders.read();
+    }
+}
+
+/// The counters of the loopback device: files of the real sysfs, that every Linux has.
+///
+/// # Errors
+/// The operating system's, where there are none.
+pub fn of_loopback() -> std::io::Result<Files> {
+    let entries = std::fs::read_dir("/sys/class/net/lo/statistics")?;
+    let files = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    Ok(Files { files, folders: Vec::new() })
 }
 
 /// What tells whether a GPU sleeps, which is asked before anything else of it.
@@ -88,8 +132,12 @@ pub fn files(machine: &Machine, sysfs: &Path) -> Files {
     files
 }
 
-/// Files of the whole GPU, without processes.
-fn mi300x(machine: &Machine, sysfs: &Path) -> Files {
+/// Files of whole MI300X, without processes.
+///
+/// # Panics
+/// When one is not in the tree.
+#[must_use]
+pub fn mi300x(machine: &Machine, sysfs: &Path) -> Files {
     let mut files = Files::default();
     for gpu in machine.gpus.iter().filter(|gpu| matches!(gpu.silicon, Silicon::Amd(_))) {
         let path = function(sysfs, gpu);

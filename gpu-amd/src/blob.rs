@@ -115,7 +115,7 @@ impl<'a> Blob<'a> {
     /// A file that refuses may belong to a GPU that has fallen asleep since it was looked at.
     pub(crate) fn explain(self, unreadable: impl FnOnce() -> Option<Absence>) -> Self {
         match self.metrics {
-            Err(Absence::NotPermitted { .. }) => {
+            Err(absence) if crate::reading::may_be_sleep(absence) => {
                 Self { metrics: unreadable().map_or(self.metrics, Err), ..self }
             }
             _ => self,

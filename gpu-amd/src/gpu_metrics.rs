@@ -1,7 +1,7 @@
 //! `gpu_metrics`: one binary file in which the driver puts most of what it measures.
 //!
-//! Its structure has had sixteen forms, told apart by version and size. All of them are rows and
-//! columns of one table (`layout.rs`); nothing here knows a version.
+//! Its structure has had sixteen forms, told apart by version and size: rows and columns of one table
+//! (`layout.rs`). The seventeenth, 1.9, has records that say what they are (`record.rs`).
 //!
 //! ```
 //! use gpu_amd::gpu_metrics::{Field, GpuMetrics};
@@ -15,6 +15,7 @@
 //! ```
 
 mod layout;
+mod record;
 mod unit;
 
 use gpu_core::{Absence, Value};
@@ -32,6 +33,9 @@ const HEADER: usize = 4;
 
 const NOT_IN_VERSION: Absence =
     Absence::NotSupported { why: "this driver's version of gpu_metrics does not have it" };
+const OTHER_UNIT: Absence =
+    Absence::NotSupported { why: "gpu_metrics gives it in another unit than is known here" };
+const NEGATIVE: Absence = Absence::Failed { at: "gpu_metrics holds a value that cannot be", code: None };
 const ALL_ONES: Absence = Absence::NotSupported { why: "the driver has no value for it in gpu_metrics" };
 
 /// The name of one number, or list of numbers, in `gpu_metrics`.
@@ -201,7 +205,27 @@ pub enum PartitionField {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct GpuMetrics<'a> {
     bytes: &'a [u8],
-    layout: &'static Layout,
+    form: Form,
+}
+
+/// How the bytes are to be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    /// A structure of the table.
+    Fixed(&'static Layout),
+    /// Records that say what they are.
+    Records,
+}
+
+/// Where the numbers of a field are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Place {
+    at: usize,
+    width: u8,
+    count: u16,
+    is_signed: bool,
+    /// `None` where it is none that is known of the field.
+    unit: Option<Unit>,
 }
 
 impl<'a> GpuMetrics<'a> {
@@ -212,13 +236,17 @@ impl<'a> GpuMetrics<'a> {
     /// that of the version, the bytes are fewer than the size, or more (NULs after the end are
     /// let pass: copies of files are padded with them).
     pub fn decode(bytes: &'a [u8]) -> Result<Self, Absence> {
-        const fn refuse(at: &'static str) -> Absence {
-            Absence::Failed { at, code: None }
-        }
         let [a, b, format, content, ..] = *bytes else {
             return Err(refuse("gpu_metrics is shorter than its header"));
         };
         let (size, version) = (u16::from_le_bytes([a, b]), (format, content));
+        if version == record::VERSION {
+            let bytes = cut(bytes, size)?;
+            if !record::are_whole(bytes) {
+                return Err(refuse("gpu_metrics holds other records than it says"));
+            }
+            return Ok(Self { bytes, form: Form::Records });
+        }
         let mut known = LAYOUTS.iter().filter(|layout| layout.version == version).peekable();
         if known.peek().is_none() {
             return Err(Absence::UnknownVersion { of: NAME, version });
@@ -226,30 +254,28 @@ impl<'a> GpuMetrics<'a> {
         let layout = known
             .find(|layout| layout.size == size)
             .ok_or(refuse("gpu_metrics gives a size that is not its version's"))?;
-        let size = usize::from(size);
-        let rest = bytes.get(size..).ok_or(refuse("gpu_metrics is shorter than it says"))?;
-        if rest.iter().any(|byte| *byte != 0) {
-            return Err(refuse("gpu_metrics is longer than it says"));
-        }
-        Ok(Self { bytes: &bytes[..size], layout })
+        cut(bytes, size).map(|bytes| Self { bytes, form: Form::Fixed(layout) })
     }
 
     /// Format and content revision: (1, 3) for 1.3.
     #[must_use]
     pub const fn version(&self) -> (u8, u8) {
-        self.layout.version
+        match self.form {
+            Form::Fixed(layout) => layout.version,
+            Form::Records => record::VERSION,
+        }
     }
 
     /// Size of the structure: tells the two forms of 1.6 apart.
     #[must_use]
     pub const fn size(&self) -> usize {
-        self.layout.size as usize
+        self.bytes.len()
     }
 
     /// How many instances of a field the structure has room for; 0 when it does not have it.
     #[must_use]
     pub fn instances(&self, field: Field) -> usize {
-        self.row(field).map_or(0, |row| usize::from(row.count))
+        self.place(field).map_or(0, |place| usize::from(place.count))
     }
 
     /// One instance of a field, as the quantity that it is.
@@ -258,13 +284,12 @@ impl<'a> GpuMetrics<'a> {
     /// `NotSupported` when this version does not have it, the driver has no value (all ones), or
     /// its unit is not known; `Failed` when the value cannot be.
     pub fn value(&self, field: Field, instance: usize) -> Result<Value, Absence> {
-        let row = self.row(field).ok_or(NOT_IN_VERSION)?;
-        let at = usize::from(row.at[self.layout.column as usize]);
-        let unit = match row.unit {
-            Unit::Unstated if self.layout.version == HUNDREDTHS => Unit::CentiPercent,
-            unit => unit,
-        };
-        self.number(at, row.width, row.count, instance).and_then(|raw| unit.value(raw))
+        let place = self.place(field).ok_or(NOT_IN_VERSION)?;
+        let raw = self.number(place.at, place.width, place.count, instance)?;
+        if place.is_signed && raw >> (u32::from(place.width) * 8 - 1) != 0 {
+            return Err(NEGATIVE);
+        }
+        place.unit.ok_or(OTHER_UNIT)?.value(raw)
     }
 
     /// Every instance of a field that has a value.
@@ -279,7 +304,8 @@ impl<'a> GpuMetrics<'a> {
     pub fn partition(&self, index: u32) -> Result<PartitionMetrics<'a>, Absence> {
         const FEWER: Absence =
             Absence::NotSupported { why: "gpu_metrics has statistics for fewer partitions" };
-        let partitions = self.layout.partitions.ok_or(NOT_IN_VERSION)?;
+        let Form::Fixed(layout) = self.form else { return Err(NOT_IN_VERSION) };
+        let partitions = layout.partitions.ok_or(NOT_IN_VERSION)?;
         let number = match self.value(Field::Partitions, 0)? {
             Value::Count(number) => number.get().min(MOST_PARTITIONS as u64),
             _ => return Err(FEWER),
@@ -292,9 +318,29 @@ impl<'a> GpuMetrics<'a> {
         Ok(PartitionMetrics { metrics: *self, partitions, start })
     }
 
-    /// The row of a field, if it is in this version.
-    fn row(&self, field: Field) -> Option<&'static Row> {
-        let column = self.layout.column as usize;
+    /// Where a field is, if it is in this version.
+    fn place(&self, field: Field) -> Option<Place> {
+        match self.form {
+            Form::Fixed(layout) => {
+                let row = self.row(layout, field)?;
+                let unit = match row.unit {
+                    Unit::Unstated if layout.version == HUNDREDTHS => Unit::CentiPercent,
+                    unit => unit,
+                };
+                let (at, count) = (usize::from(row.at[layout.column as usize]), u16::from(row.count));
+                Some(Place { at, width: row.width, count, is_signed: false, unit: Some(unit) })
+            }
+            Form::Records => {
+                let record = record::of(self.bytes, field)?;
+                let (at, width, count) = (record.at, record.width, record.count);
+                Some(Place { at, width, count, is_signed: record.is_signed, unit: record.unit_of(field) })
+            }
+        }
+    }
+
+    /// The row of a field in a structure.
+    fn row(&self, layout: &Layout, field: Field) -> Option<&'static Row> {
+        let column = layout.column as usize;
         ROWS.iter().find(|row| {
             let end = usize::from(row.at[column]) + usize::from(row.width) * usize::from(row.count);
             row.field == field && row.at[column] != 0 && end <= self.size()
@@ -302,7 +348,7 @@ impl<'a> GpuMetrics<'a> {
     }
 
     /// One number of a list that starts at `at`.
-    fn number(&self, at: usize, width: u8, count: u8, instance: usize) -> Result<u64, Absence> {
+    fn number(&self, at: usize, width: u8, count: u16, instance: usize) -> Result<u64, Absence> {
         if instance >= usize::from(count) {
             return Err(NOT_IN_VERSION);
         }
@@ -315,6 +361,21 @@ impl<'a> GpuMetrics<'a> {
         // amdgpu runs on little-endian machines in this form, and writes in their order.
         Ok(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
+}
+
+const SHORT: &str = "gpu_metrics is shorter than it says";
+
+const fn refuse(at: &'static str) -> Absence {
+    Absence::Failed { at, code: None }
+}
+
+/// As many bytes as the header says; behind them only NULs may stand.
+fn cut(bytes: &[u8], size: u16) -> Result<&[u8], Absence> {
+    let (whole, rest) = bytes.split_at_checked(usize::from(size)).ok_or(refuse(SHORT))?;
+    if rest.iter().any(|byte| *byte != 0) {
+        return Err(refuse("gpu_metrics is longer than it says"));
+    }
+    Ok(whole)
 }
 
 /// The statistics of one partition in `gpu_metrics`.
@@ -339,7 +400,7 @@ impl PartitionMetrics<'_> {
     /// As [`GpuMetrics::value`].
     pub fn value(&self, field: PartitionField, instance: usize) -> Result<Value, Absence> {
         let (row, at) = self.row(field).ok_or(NOT_IN_VERSION)?;
-        let raw = self.metrics.number(self.start + at, row.width, row.count, instance)?;
+        let raw = self.metrics.number(self.start + at, row.width, row.count.into(), instance)?;
         row.unit.value(raw)
     }
 

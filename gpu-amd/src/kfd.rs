@@ -109,9 +109,8 @@ pub(crate) fn read(sysfs: &Path) -> Topology {
 /// EPERM: the device cgroup does not allow this GPU (`kfd_topology.c`,
 /// `kfd_devcgroup_check_permission`). What a file's own mode forbids is EACCES.
 fn is_hidden(error: &Error) -> bool {
-    const EPERM: i32 = 1;
     let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
-    cause.and_then(std::io::Error::raw_os_error) == Some(EPERM)
+    cause.and_then(std::io::Error::raw_os_error) == Some(file::EPERM)
 }
 
 /// One node, or `None` when it is a processor. What is missing of one is among the errors.

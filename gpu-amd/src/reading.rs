@@ -167,6 +167,12 @@ impl Sensors {
     }
 }
 
+/// True for the answer of a sensor whose GPU may have fallen asleep since we looked: the driver's
+/// EPERM, which it gives while the GPU resets too (kernel: `amdgpu_pm.c`), or a file that refuses.
+pub(crate) const fn may_be_sleep(absence: Absence) -> bool {
+    matches!(absence, Absence::NotPermitted { .. } | Absence::Failed { code: Some(file::EPERM), .. })
+}
+
 /// Two dies of one card share a power sensor: the first reports both, the second nothing, as 0
 /// (kernel: `aldebaran_ppt.c`, "valid power data is available only from primary die").
 fn power_of_both_dies(reading: &mut Reading) {
@@ -255,12 +261,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A sensor that refuses may belong to a GPU that has fallen asleep since we looked.
     fn explain(&self, absence: Absence) -> Absence {
-        match absence {
-            Absence::NotPermitted { .. } => self.sensors.unreadable().unwrap_or(absence),
-            other => other,
-        }
+        if may_be_sleep(absence) { self.sensors.unreadable().unwrap_or(absence) } else { absence }
     }
 
     fn memory(&self, reading: &mut Reading) {

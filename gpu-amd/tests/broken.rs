@@ -151,6 +151,63 @@ fn a_refusal_is_sleep_when_the_gpu_sleeps() {
     assert_eq!(sample.reading(device).busy, Err(Absence::Asleep));
 }
 
+/// A file that the kernel lets be opened, and answers EPERM about when it is read: what runs in a
+/// user namespace of its own may look at no process outside.
+const ANSWERS_EPERM: &str = "/proc/1/syscall";
+
+/// Set for the test below when it is in that namespace.
+const INSIDE: &str = "GPU_AMD_TEST_INSIDE";
+
+/// EPERM is the driver's own answer: of a node of the compute driver, that it is not this caller's;
+/// of a sensor, that the GPU sleeps or resets. Neither is a missing permission.
+#[test]
+#[ignore = "starts itself in a user namespace of its own, which not every machine lets one make"]
+fn a_drivers_own_refusal_is_no_missing_permission() {
+    if std::env::var_os(INSIDE).is_none() {
+        let this = std::env::current_exe().unwrap();
+        let name = "a_drivers_own_refusal_is_no_missing_permission";
+        let mut unshare = std::process::Command::new("unshare");
+        unshare.args(["--user", "--map-root-user"]).arg(this).args(["--exact", name, "--ignored"]);
+        assert!(unshare.env(INSIDE, "1").status().unwrap().success());
+        return;
+    }
+    let refuse = |path: &Path| {
+        fs::remove_file(path).unwrap();
+        std::os::unix::fs::symlink(ANSWERS_EPERM, path).unwrap();
+        assert_eq!(fs::read(path).unwrap_err().raw_os_error(), Some(1), "{ANSWERS_EPERM} can be read here");
+    };
+    let (folder, world, backend) = machine(few("mi300x-8-cpx", 1));
+    refuse(&folder.0.join(NODES).join("4/properties"));
+    let inventory = backend.inventory().unwrap();
+    assert_eq!(inventory.devices[0].partitions.len(), 7);
+    let hidden = inventory.problems.iter().find(|problem| problem.kind == ErrorKind::NotPermitted).unwrap();
+    assert!(hidden.detail.starts_with("1 GPU nodes are not allowed"), "{:?}", inventory.problems);
+
+    let device = inventory.devices[0].id;
+    for name in ["gpu_metrics", "gpu_busy_percent"] {
+        refuse(&folder.attribute(&world, name));
+    }
+    let sample = backend.sample().unwrap();
+    let reading = sample.reading(device);
+    assert_eq!(reading.busy, Err(Absence::Failed { at: "gpu_busy_percent", code: Some(1) }), "it resets");
+    assert_eq!(reading.energy, Err(Absence::Failed { at: "gpu_metrics", code: Some(1) }));
+    assert!(reading.memory_used.is_ok());
+    fs::write(folder.attribute(&world, "power/runtime_status"), "suspended\n").unwrap();
+    assert_eq!(backend.sample().unwrap().reading(device).busy, Err(Absence::Asleep));
+}
+
+/// A partition that is listed and gone when it is read.
+#[test]
+fn a_partition_that_vanishes_between_listing_and_reading_is_named() {
+    let (_folder, _world, backend) = changed("vanished", few("mi300x-8-cpx", 1), |root| {
+        fs::remove_file(root.join(NODES).join("5/properties")).unwrap();
+    });
+    let inventory = backend.inventory().unwrap();
+    assert_eq!(inventory.devices[0].partitions.len(), 7);
+    let problem = inventory.problems.iter().find(|problem| problem.at.ends_with("nodes/5/properties"));
+    assert_eq!(problem.map(|problem| problem.kind), Some(ErrorKind::NotFound), "{:?}", inventory.problems);
+}
+
 /// Modes never heard of are the driver's own text; files may end without a newline or with NULs.
 #[test]
 fn texts_are_taken_as_they_are() {

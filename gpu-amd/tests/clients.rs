@@ -141,9 +141,15 @@ fn broken_files_of_processes_spoil_only_themselves() {
     fs::write(folder.process("7003/stats_10003/cu_occupancy"), "-1\n").unwrap();
     fs::remove_dir_all(folder.process("7004")).unwrap();
     fs::write(folder.process("7005/vram_10005"), "12").unwrap(); // without newline
+    // One that ends while it is read: its files are listed, and gone when they are opened.
+    for name in ["vram_10006", "sdma_10006"] {
+        let path = folder.process("7006").join(name);
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(folder.process("7006/gone"), &path).unwrap();
+    }
     fs::create_dir_all(folder.process("not-a-number")).unwrap();
     let sample = backend.sample().unwrap();
-    assert_eq!(sample.processes.len(), 55, "the one that ended is left out");
+    assert_eq!(sample.processes.len(), 54, "those that ended are left out");
     let process = |pid| of(&sample, pid)[0];
     assert!(matches!(process(7000).memory, Err(Absence::Failed { .. })));
     assert!(process(7000).queue_copy_time.is_ok());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gpu_core::conformance::{self, Shown};
-use gpu_core::{Backend, DeviceId, PciAddress};
+use gpu_core::{Backend, DeviceId};
 use gpu_host::Roots;
 use gpu_sim::{Damage, Machine, Part, Silicon, Tree, World};
 
@@ -126,27 +126,9 @@ fn every_damage_to_every_file_of_cut_gpus() {
 #[test]
 fn none_one_and_sixty_four() {
     for count in [0_u8, 1, 64] {
-        let mut machine = small("mi210-8");
-        let model = machine.gpus.remove(0);
-        machine.gpus.clear();
-        machine.links.clear();
-        machine.workloads.clear();
-        for n in 0..count {
-            let mut gpu = model.clone();
-            gpu.pci = PciAddress::new(u32::from(n / 32), 0x10 + n % 32, 0, 0);
-            gpu.bridges = Vec::new();
-            let drm = gpu_sim::DrmNumbers { card: n.into(), render: 128 + u32::from(n) };
-            gpu.drm = Some(drm.clone());
-            if let Silicon::Amd(amd) = &mut gpu.silicon {
-                amd.unique_id = Some(0x1000 + u64::from(n));
-                amd.partitions[0].gpu_id = 100 + u32::from(n);
-                amd.partitions[0].drm = drm;
-            }
-            machine.gpus.push(gpu);
-        }
+        let machine = small("mi210-8").with_copies(count);
         let folder = Folder(std::env::temp_dir().join(format!("gpu-amd-{count}-{}", std::process::id())));
-        let world = World::new(machine);
-        let tree = world.write_tree(&folder.0).unwrap();
+        let tree = World::new(machine).write_tree(&folder.0).unwrap();
         std::fs::create_dir_all(tree.sysfs().join("module/amdgpu")).unwrap();
         let roots = Roots::default().sysfs(tree.sysfs()).proc(tree.proc());
         let backend = gpu_amd::discover(&gpu_amd::Options::new(roots)).backend.expect("amdgpu is loaded");
@@ -163,28 +145,23 @@ fn none_one_and_sixty_four() {
 #[test]
 #[cfg(unix)]
 fn links_in_circles() {
-    let (folder, world, _tree, backend) = written("circles", small("mi210-8"));
-    let at = |path: &str| folder.0.join("sys").join(path);
+    let (_folder, world, tree, backend) = written("circles", small("mi210-8"));
     let pci = world.machine().gpus[0].pci.to_string();
-    let circle = |path: PathBuf| {
-        let _ = std::fs::remove_dir_all(&path);
-        let _ = std::fs::remove_file(&path);
-        std::os::unix::fs::symlink(&path, &path).unwrap();
-    };
+    let circle = |path: &str| tree.circle(&Path::new("sys").join(path)).unwrap();
     let before = Shown::by(&*backend);
     let ids: Vec<DeviceId> = before.inventory.devices.iter().map(|device| device.id).collect();
-    circle(at(&format!("bus/pci/devices/{pci}/hwmon")));
-    circle(at(&format!("bus/pci/devices/{pci}/product_name")));
-    circle(at("class/drm/card99"));
-    circle(at("bus/pci/devices/0000:ee:00.0"));
-    circle(at("class/kfd/kfd/topology/nodes/99"));
+    circle(&format!("bus/pci/devices/{pci}/hwmon"));
+    circle(&format!("bus/pci/devices/{pci}/product_name"));
+    circle("class/drm/card99");
+    circle("bus/pci/devices/0000:ee:00.0");
+    circle("class/kfd/kfd/topology/nodes/99");
     let after = Shown::by(&*backend);
     assert_eq!(after.inventory.devices.len(), 2);
     assert_eq!(after.sample.reading(ids[1]).power, before.sample.reading(ids[1]).power);
     for place in [format!("{pci}/product_name"), "0000:ee:00.0".to_owned(), "nodes/99".to_owned()] {
         assert!(after.names(&place), "{place}: {:?}", after.inventory.problems);
     }
-    circle(at(&format!("bus/pci/devices/{pci}")));
+    circle(&format!("bus/pci/devices/{pci}"));
     let after = Shown::by(&*backend);
     assert!(after.names(&pci) && after.inventory.device(ids[1]).is_some());
 }

@@ -103,6 +103,32 @@ fn throttling_is_counted_in_ticks() {
     }
 }
 
+/// The records of 1.9 in the place of a structure: what they have is read, and stands beside the
+/// files. What is missing of them says so.
+#[test]
+fn records_of_1_9_are_read_from_the_file() {
+    let (folder, world, backend) = machine(few("mi300x-8-cpx", 1));
+    let records: [(u64, u64, u64); 4] = [(7, 0, 7 << 16), (9, 0, 1000), (11, 0, 250), (25, 0, 3)];
+    let mut bytes = vec![8 + 4 * 16, 0, 1, 9, 4, 0, 0, 0];
+    for (id, unit, value) in records {
+        // One unsigned number of 64 bits each.
+        bytes.extend((unit << 24 | 6 << 20 | id << 10 | 1_u64).to_le_bytes());
+        bytes.extend(value.to_le_bytes());
+    }
+    fs::write(folder.attribute(&world, "gpu_metrics"), bytes).unwrap();
+    let sample = backend.sample().unwrap();
+    let device = backend.inventory().unwrap().devices.remove(0);
+    let reading = sample.reading(device.id);
+    assert_eq!(reading.energy.unwrap().value, Microjoules(7_000_000));
+    assert_eq!(reading.throttle_ticks.unwrap().value, Count(1000));
+    assert_eq!(reading.throttled_by_power.unwrap().value, Count(250));
+    assert_eq!(reading.pcie_replays.unwrap().value, Count(3));
+    assert!(matches!(reading.throttled_by_prochot, Err(Absence::NotSupported { .. })));
+    assert!(reading.power.is_ok(), "it has a file of its own");
+    let busy = sample.reading(device.partitions[0].id).busy;
+    assert!(matches!(busy, Err(Absence::NotSupported { why }) if why.contains("whole GPU")), "{busy:?}");
+}
+
 /// Work on one partition is seen on that partition and on no other.
 #[test]
 fn activity_is_truly_the_partitions() {
@@ -151,7 +177,7 @@ fn a_broken_gpu_metrics_spoils_only_itself() {
         ("truncated", good[..good.len() - 1].to_vec()),
         ("oversized", with(&|bytes| bytes.push(7))),
         ("a size that lies", with(&|bytes| bytes[0] ^= 1)),
-        ("a future version", with(&|bytes| bytes[3] = 9)),
+        ("a future version", with(&|bytes| bytes[3] = 10)),
         ("text", b"garbage\n".to_vec()),
         ("a page of ones", vec![0xff; 4096]),
     ];
@@ -171,10 +197,10 @@ fn a_broken_gpu_metrics_spoils_only_itself() {
             assert!(broken.get(metric).is_ok(), "{what}: {metric} has a file of its own");
         }
     }
-    fs::write(&path, with(&|bytes| bytes[3] = 9)).unwrap();
+    fs::write(&path, with(&|bytes| bytes[3] = 10)).unwrap();
     let sample = backend.sample().unwrap();
     let absence = sample.reading(devices[0].id).energy.unwrap_err();
-    assert_eq!(absence, Absence::UnknownVersion { of: "gpu_metrics", version: (1, 9) });
+    assert_eq!(absence, Absence::UnknownVersion { of: "gpu_metrics", version: (1, 10) });
     // Copies of files are padded with NULs to a page.
     fs::write(&path, with(&|bytes| bytes.resize(4096, 0))).unwrap();
     assert!(backend.sample().unwrap().reading(devices[0].id).energy.is_ok());

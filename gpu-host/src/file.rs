@@ -3,11 +3,17 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind as IoKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gpu_core::{Absence, Error, ErrorKind, Need};
 
+use crate::held::Held;
+
 /// What fits into the first read: sysfs attributes are at most one page.
 pub(crate) const PAGE: usize = 4096;
+
+/// Operation not permitted: of a file that is open, the driver's own answer.
+pub const EPERM: i32 = 1;
 
 /// Largest text file that is read whole. Nothing that a kernel writes for us is near it.
 const LARGEST: usize = 1 << 20;
@@ -151,18 +157,29 @@ pub fn parse_u64(text: &[u8]) -> Option<u64> {
 
 /// A file that is read at every sample: its path, and the name that absences give it.
 ///
-/// Reading it takes three system calls and allocates nothing.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// Reading it takes three system calls, and one where it lies on sysfs: there it is kept open from
+/// its first read on, for up to 512 files of a process. It allocates nothing.
+#[derive(Clone, Debug)]
 pub struct Attribute {
     path: PathBuf,
     name: &'static str,
+    held: Arc<Held>,
 }
+
+/// The same file under the same name.
+impl PartialEq for Attribute {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.path, self.name) == (&other.path, other.name)
+    }
+}
+
+impl Eq for Attribute {}
 
 impl Attribute {
     /// The file at `path`, called `name` in absences.
     #[must_use]
     pub fn new(path: PathBuf, name: &'static str) -> Self {
-        Self { path, name }
+        Self { path, name, held: Arc::default() }
     }
 
     /// Where the file is.
@@ -232,17 +249,26 @@ impl Attribute {
     /// # Errors
     /// Why it cannot be read: see [`Attribute::with_bytes`].
     pub fn read_into(&self, page: &mut [u8]) -> Result<usize, Absence> {
-        File::open(&self.path)
-            .and_then(|mut file| file.read(page))
-            .map_err(|error| absence(&error, self.name))
+        let opened = |error: &_| absence(error, self.name);
+        self.held.read(&self.path, page, opened, |error| self.answer(error))
+    }
+
+    /// What an error of reading a file that is open already means. Whoever may open a file may
+    /// read it: EPERM is then the driver's own answer, for a device that sleeps or resets.
+    fn answer(&self, error: &std::io::Error) -> Absence {
+        match error.raw_os_error() {
+            code @ Some(EPERM) => Absence::Failed { at: self.name, code },
+            _ => absence(error, self.name),
+        }
     }
 
     /// What `parse` makes of the file's first page.
     ///
     /// # Errors
     /// `NotSupported` when there is no such file, the driver says that it has no value
-    /// (EOPNOTSUPP, ENODATA, EINVAL); `NotPermitted`; `Lost` (ENODEV, ENXIO); `TimedOut`;
-    /// `Failed` with the error number, or without one when `parse` refuses the content.
+    /// (EOPNOTSUPP, ENODATA, EINVAL); `NotPermitted` when it may not be opened; `Lost` (ENODEV,
+    /// ENXIO); `TimedOut`; `Failed` with the error number ([`EPERM`] when the driver refuses a
+    /// file that is open), or without one when `parse` refuses the content.
     pub fn with_bytes<T>(&self, parse: impl FnOnce(&[u8]) -> Option<T>) -> Result<T, Absence> {
         let mut page = [0_u8; PAGE];
         let count = self.read_into(&mut page)?;

@@ -17,7 +17,8 @@
 //! | [`pid_namespace`] | whether a `/proc` counts as the machine itself does |
 //!
 //! Parsers take text, readers take a root; nothing below [`Roots::default`] knows `/sys` or
-//! `/proc`. Nothing is cached, nothing is written but lock files and what a caller hands to
+//! `/proc`. Nothing is cached; files of sysfs that are read at every sample stay open, up to 512 of
+//! them ([`file::Attribute`]). Nothing is written but lock files and what a caller hands to
 //! [`file::write`], nothing is woken.
 
 #![forbid(unsafe_code)]
@@ -30,6 +31,7 @@ pub mod drm;
 pub mod fdinfo;
 pub mod file;
 mod folder;
+mod held;
 pub mod hwmon;
 pub mod lock;
 pub mod pci;

@@ -57,6 +57,33 @@ pub struct Gpu {
     pub silicon: Silicon,
 }
 
+impl Gpu {
+    /// The same GPU as number `n` of many: elsewhere on the bus, under other names.
+    pub(crate) fn copy(&self, n: u8) -> Self {
+        let mut gpu = self.clone();
+        let number = u32::from(n);
+        gpu.pci = PciAddress::new(number / 32, 0x10 + n % 32, 0, 0);
+        gpu.bridges = Vec::new();
+        let drm = DrmNumbers { card: number, render: 128 + number };
+        gpu.drm = gpu.drm.is_some().then(|| drm.clone());
+        match &mut gpu.silicon {
+            Silicon::Amd(amd) => {
+                amd.unique_id = Some(0x1000 + u64::from(n));
+                amd.partitions.truncate(1);
+                for part in &mut amd.partitions {
+                    (part.gpu_id, part.drm) = (100 + number, drm.clone());
+                }
+            }
+            Silicon::Nvidia(nvidia) => {
+                nvidia.minor = number;
+                nvidia.uuid.0[15] = n;
+            }
+            Silicon::Intel(_) => {}
+        }
+        gpu
+    }
+}
+
 /// The vendor's own part of a GPU.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

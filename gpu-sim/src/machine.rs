@@ -155,6 +155,25 @@ impl DrmNumbers {
 }
 
 impl Machine {
+    /// The machine with so many of its first GPU, each at a place and with numbers of its own, and
+    /// nothing running: for what has to work with any number of GPUs.
+    ///
+    /// ```
+    /// let machine = gpu_sim::Machine::preset("mi210-8")?.with_copies(64);
+    /// assert_eq!(machine.gpus.len(), 64);
+    /// assert_ne!(machine.gpus[0].pci, machine.gpus[63].pci);
+    /// assert!(gpu_sim::Machine::preset("b60-2")?.with_copies(0).gpus.is_empty());
+    /// # Ok::<(), gpu_sim::DescriptionError>(())
+    /// ```
+    #[must_use]
+    pub fn with_copies(mut self, count: u8) -> Self {
+        let first = self.gpus.drain(..).next();
+        self.links.clear();
+        self.workloads.clear();
+        self.gpus = first.into_iter().flat_map(|gpu| (0..count).map(move |n| gpu.copy(n))).collect();
+        self
+    }
+
     /// The version of the description's form that this crate reads and writes.
     pub const SCHEMA: u32 = 1;
 }

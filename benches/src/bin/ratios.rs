@@ -3,12 +3,14 @@
 //! with that text in its name.
 
 use std::fmt::Display;
+use std::hint::black_box;
 use std::process::ExitCode;
 
 use gpu_benches::{Direct, Installed, Ratio, Written, bare, calls};
 use gpu_core::{
     Backend, Clock, DeviceNumber, Nanoseconds, Query, Sample, Sweep, SweepRequest, Sweeper, Vendor,
 };
+use gpu_host::file::Attribute;
 use gpu_host::{ProcSweeper, Roots, SystemClock};
 use gpu_sim::{Fault, Machine};
 
@@ -34,6 +36,7 @@ fn report(known: Option<&str>) -> ExitCode {
     table.row("---", "---", "---", "---", "---");
     nvml(&mut table);
     trees(&mut table);
+    held(&mut table);
     system_calls(&mut table);
     sweep(&mut table);
     if table.is_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -134,6 +137,42 @@ fn trees(table: &mut Table<'_>) {
             Ratio::of(|| sample(&*backend, &mut reused), || files.read())
         });
     }
+}
+
+/// Files kept open and read from their start, beside the same opened, read and closed; and what
+/// samples read sysfs by, which keeps its files open there. No promise: no two machines have the
+/// same sysfs.
+fn held(table: &mut Table<'_>) {
+    let written = Written::new("mi300x-8-cpx");
+    let (machine, sysfs) = (written.machine(), written.sysfs());
+    let sets = [
+        ("files of the GPUs, of the tree", Ok(bare::mi300x(&machine, &sysfs))),
+        ("the same and those of processes", Ok(bare::files(&machine, &sysfs))),
+        ("files of sysfs itself (loopback)", bare::of_loopback()),
+    ];
+    for (what, files) in sets {
+        match files.and_then(|files| Ok((files.hold()?, files))) {
+            Ok((held, files)) => {
+                let what = format!("{} {what}, kept open", files.len());
+                let measure = || Ratio::of(|| held.read(), || files.read());
+                let best = (0..2).fold(measure(), |best, _| best.best(measure()));
+                let (ours, bare) = (micros(best.ours_ns), micros(best.bare_ns));
+                table.row(&what, "", &factor(best.permille()), ours, bare);
+            }
+            Err(error) => table.row(what, "", &format!("NOT MEASURED: {error}"), "", ""),
+        }
+    }
+    let Ok(files) = bare::of_loopback() else { return };
+    let attributes: Vec<Attribute> =
+        files.files.iter().map(|path| Attribute::new(path.clone(), "statistics")).collect();
+    let ours = || {
+        attributes.iter().for_each(|file| {
+            let _ = black_box(file.read_u64());
+        })
+    };
+    let ratio = Ratio::of(ours, || files.read()).best(Ratio::of(ours, || files.read()));
+    let what = "the same files of sysfs, as samples read them";
+    table.row(what, "", &factor(ratio.permille()), micros(ratio.ours_ns), micros(ratio.bare_ns));
 }
 
 /// Three for each file and folder, and a tenth more.

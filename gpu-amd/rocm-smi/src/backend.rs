@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use gpu_core::{
-    Absence, Backend, BootTime, Capabilities, Clock, DeviceId, Error, ErrorKind, Inventory, Metric,
-    MetricSet, Problem, Query, Reading, Sample, UnitId, Units, Vendor,
+    Absence, Backend, BootTime, Capabilities, Clock, DeviceId, Error, ErrorKind, Inventory, Problem,
+    Query, Reading, Sample, UnitId, Units, Vendor,
 };
 
 use crate::board::{self, Board, Boards};
@@ -172,15 +172,6 @@ impl Sampler<'_> {
         }
     }
 
-    fn wants(&self, unit: UnitId) -> bool {
-        match self.query.units {
-            Units::All => true,
-            Units::Devices => matches!(unit, UnitId::Device(_)),
-            Units::Only(units) => units.contains(&unit),
-            _ => false,
-        }
-    }
-
     fn processes(&self, sample: &mut Sample) -> Vec<Holding> {
         if !self.query.processes {
             return Vec::new();
@@ -198,19 +189,19 @@ impl Sampler<'_> {
             sample.problems.push(Problem::new(Vendor::AMD, &error));
         }
         let (library, wanted) = (&self.session.library, self.query.metrics);
-        if self.wants(board.id.into()) {
+        if self.query.wants(board.id) {
             let reading = sample.push(board.id, Reading::default());
             match unreadable {
-                Some(absence) => fill(reading, wanted, absence),
+                Some(absence) => reading.fill(wanted, absence),
                 None => reading::read(library, board, wanted, self.now, reading),
             }
         }
         if board.is_partitioned() {
             for part in &board.parts {
                 let id = board.partition_id(part);
-                if self.wants(id.into()) {
+                if self.query.wants(id) {
                     let reading = sample.push(id, Reading::default());
-                    fill(reading, wanted, unreadable.unwrap_or(WHOLE_GPU_ONLY));
+                    reading.fill(wanted, unreadable.unwrap_or(WHOLE_GPU_ONLY));
                 }
             }
         }
@@ -222,7 +213,7 @@ impl Sampler<'_> {
     fn processes_on(&self, board: &Board, processes: &[Holding], sample: &mut Sample) {
         for part in &board.parts {
             let unit = board.unit(part);
-            if !(self.wants(unit) || self.wants(board.id.into())) {
+            if !(self.query.wants(unit) || self.query.wants(board.id)) {
                 continue;
             }
             for holding in processes.iter().filter(|(index, _)| *index == part.index) {
@@ -230,12 +221,5 @@ impl Sampler<'_> {
                 sample.processes.extend(reading);
             }
         }
-    }
-}
-
-/// Puts one absence in the place of every wanted metric.
-fn fill(reading: &mut Reading, wanted: MetricSet, absence: Absence) {
-    for metric in Metric::ALL.iter().filter(|metric| wanted.has(**metric)) {
-        reading.set_absent(*metric, absence);
     }
 }

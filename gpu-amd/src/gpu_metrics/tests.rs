@@ -170,7 +170,7 @@ fn what_an_older_version_ends_before_is_not_in_it() {
 
 #[test]
 fn unknown_versions_are_named() {
-    for version in [(1, 9), (1, 255), (2, 5), (3, 1), (4, 0), (0, 0), (255, 255)] {
+    for version in [(1, 10), (1, 255), (2, 5), (3, 1), (4, 0), (0, 0), (255, 255)] {
         let bytes = blob(512, version.0, version.1);
         let absence = GpuMetrics::decode(&bytes).unwrap_err();
         assert_eq!(absence, Absence::UnknownVersion { of: "gpu_metrics", version });

@@ -110,6 +110,22 @@ impl Tree {
         Ok(true)
     }
 
+    /// Puts a link that leads to itself at a path below the root, in the place of whatever is there:
+    /// a file, or a folder with all that lies in it. [`refresh`](Self::refresh) does not bring that
+    /// back.
+    ///
+    /// # Errors
+    /// When the link cannot be made.
+    pub fn circle(&self, path: &Path) -> io::Result<()> {
+        let path = self.root.join(path);
+        match fs::symlink_metadata(&path) {
+            Ok(there) if there.is_dir() => fs::remove_dir_all(&path)?,
+            Ok(_) => fs::remove_file(&path)?,
+            Err(_) => {}
+        }
+        disk::symlink(&path.clone(), &path)
+    }
+
     /// Writes one of the tree's files again as it was.
     ///
     /// # Errors

@@ -96,12 +96,12 @@ fn clear(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn symlink(text: &PathBuf, at: &Path) -> io::Result<()> {
+pub(super) fn symlink(text: &PathBuf, at: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(text, at)
 }
 
 /// Symbolic links as the kernel makes them need a Unix.
 #[cfg(not(unix))]
-fn symlink(_text: &PathBuf, _at: &Path) -> io::Result<()> {
+pub(super) fn symlink(_text: &PathBuf, _at: &Path) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::Unsupported, "trees are written on Unix"))
 }
