@@ -110,7 +110,12 @@ impl Ledger {
         let boards = Body::Inventory(image.boards);
         shape::check(&boards).map_err(|_| "boards that cannot be")?;
         let Body::Inventory(boards) = boards else { return Err("no boards") };
-        ledger.table = Table::new(&boards, ascending(image.withdrawn)?);
+        let withdrawn = ascending(image.withdrawn)?;
+        let count = withdrawn.len();
+        ledger.table = Table::new(&boards, withdrawn);
+        if ledger.table.withdrawn.len() != count {
+            return Err("a partition that is withdrawn and is not there");
+        }
         ledger.remember(&image.recent, &image.past)?;
         if !image.holdings.is_sorted_by(|one, next| one.id < next.id) {
             return Err("holdings that do not ascend");
@@ -131,9 +136,7 @@ impl Ledger {
         if count != self.position.0.min(Recent::WINDOW as u64) || past.len() > Past::WINDOW {
             return Err("more or less is remembered than the position says");
         }
-        for (back, (id, digest)) in (0..count).rev().zip(recent) {
-            self.recent.push(*id, *digest, Position(self.position.0 - back));
-        }
+        self.recent = Recent::of(recent, self.position);
         past.iter().for_each(|(holding, ended)| self.past.push(*holding, *ended));
         Ok(())
     }
