@@ -505,8 +505,11 @@ fn boards_that_cannot_be_are_refused() {
     assert_eq!(ask(vec![board(1), board(1)]), "boards that do not ascend");
     assert_eq!(ask(vec![cut(1, 0..9)]), "parts that have more together than what they lie in");
     let mut overflow = cut(1, 0..3);
-    overflow.parts.iter_mut().for_each(|part| part.memory = Some(Bytes(u64::MAX)));
+    overflow.parts.iter_mut().for_each(|part| part.memory = Some(Bytes(u64::MAX - 1)));
     assert_eq!(ask(vec![overflow]), "parts that have more together than what they lie in");
+    let mut most = board(1);
+    most.whole.compute = Some(Count(u64::MAX));
+    assert_eq!(ask(vec![most]), "more than any unit has");
     let mut other = cut(1, 0..2);
     other.parts[1].unit = instance(2, 1).into();
     assert_eq!(ask(vec![other]), "a part of another device");

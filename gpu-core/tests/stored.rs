@@ -230,7 +230,7 @@ fn what_a_hostile_writer_seals_does_no_harm() {
         let mut before = ledger();
         before.replay_all(&journal[..at]).unwrap();
         for byte in 11..bytes.len() - 4 {
-            for value in [0, 1, 2, 0x7f, 0x80, 0xff, bytes[byte] ^ 1, bytes[byte].wrapping_add(1)] {
+            for value in [0, 0xff, bytes[byte] ^ 1, bytes[byte].wrapping_add(1)] {
                 let mut forged = bytes.clone();
                 forged[byte] = value;
                 let forged = resealed(forged);
@@ -246,10 +246,10 @@ fn what_a_hostile_writer_seals_does_no_harm() {
             }
         }
     }
-    assert!(read > 1000, "{read}");
+    assert!(read > 500, "{read}");
     let snapshot = stored::encode_snapshot(&live);
     for byte in 11..snapshot.len() - 4 {
-        for value in [0, 0xff, snapshot[byte] ^ 1] {
+        for value in [0xff, snapshot[byte] ^ 1] {
             let mut forged = snapshot.clone();
             forged[byte] = value;
             let forged = resealed(forged);

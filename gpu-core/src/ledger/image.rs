@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::fingerprint::{Fingerprint, Incarnation};
 use crate::id::UnitId;
 use crate::owner::Owner;
-use crate::stored;
 use crate::time::WallTime;
 
 use super::Ledger;
@@ -13,7 +12,8 @@ use super::board::Board;
 use super::entry::{Body, Claim};
 use super::entry_id::{EntryId, HoldingId};
 use super::expiry::Expiry;
-use super::held::{Claims, Committed, Held, HeldClaim, Spot};
+use super::held::{Claims, Committed, Held, HeldClaim, Spot, When, Words};
+use super::holder::Holder;
 use super::label::Label;
 use super::node_name::NodeName;
 use super::position::{History, Position};
@@ -81,12 +81,16 @@ impl Ledger {
         let commit = match &held.commit {
             None => None,
             Some(Committed { id, digest, position, at, holder }) => {
-                let holder = stored::owner(holder).ok()?;
-                Some(CommitImage { id: *id, digest: *digest, position: *position, at: *at, holder })
+                let holder = holder.get()?;
+                let at = at.get();
+                Some(CommitImage { id: *id, digest: *digest, position: *position, at, holder })
             }
         };
-        let Held { id, digest, position, at, asked, expiry, .. } = *held;
-        let label = held.label.clone();
+        let Held { id, digest, position, expiry, .. } = *held;
+        let at = held.at.get();
+        let words = held.words.as_deref();
+        let (asked, label) =
+            (words.and_then(|words| words.asked), words.and_then(|words| words.label.clone()));
         Some(HoldingImage {
             id,
             digest,
@@ -164,12 +168,13 @@ impl Ledger {
             id: commit.id,
             digest: commit.digest,
             position: commit.position,
-            at: commit.at,
-            holder: stored::owner_bytes(&commit.holder).into(),
+            at: When::of(commit.at),
+            holder: Holder::of(&commit.holder),
         });
         let HoldingImage { id, digest, position, at, asked, label, expiry, .. } = image;
         let claims = Claims::from(claims);
-        let held = Held { id, digest, position, at, asked, label, expiry, claims, commit };
+        let (at, words) = (When::of(at), Words::of(asked, label));
+        let held = Held { id, digest, position, at, words, expiry, claims, commit };
         let number = self.holdings.insert(held);
         self.link(number);
         Ok(())
