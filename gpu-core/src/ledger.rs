@@ -55,11 +55,13 @@ mod entry;
 mod entry_id;
 mod expiry;
 mod held;
+mod holder;
 mod holding;
 mod image;
 mod judge;
 mod key;
 mod label;
+mod names;
 mod node_name;
 mod offer;
 mod position;
@@ -137,6 +139,8 @@ impl Ledger {
     pub const MOST_BOARDS: usize = 1024;
     /// Most parts of a board.
     pub const MOST_PARTS: usize = 1024;
+    /// Most names of models and profiles on a node.
+    pub const MOST_NAMES: usize = 4096;
     /// Most units that are withdrawn at a time.
     pub const MOST_WITHDRAWN: usize = 4096;
 

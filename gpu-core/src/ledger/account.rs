@@ -7,7 +7,7 @@ use crate::id::{PartitionId, UnitId};
 
 use super::Ledger;
 use super::holding::HoldingState;
-use super::table::{Row, Seat};
+use super::table::{Row, Seat, Table};
 
 /// What is counted.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -88,7 +88,7 @@ impl Ledger {
     pub fn account(&self, unit: impl Into<UnitId>, dimension: Dimension) -> Option<Account> {
         let unit = unit.into();
         let row = &self.table.rows[self.table.row(unit.device())? as usize];
-        let seat = row.seats.get(row.seat(unit)? as usize)?;
+        let seat = row.seats.get(self.table.seat_of(row, unit)? as usize)?;
         if matches!(unit, UnitId::Share(_)) {
             return None;
         }
@@ -139,7 +139,8 @@ impl Ledger {
             if Exclusion::between(claimed, unit).is_none() {
                 continue;
             }
-            let (binder, amount) = binder(row, unit, claimed, of).unwrap_or((Binder::All, capacity));
+            let (binder, amount) =
+                binder(&self.table, row, unit, claimed, of).unwrap_or((Binder::All, capacity));
             match bound.iter_mut().find(|(other, ..)| *other == binder) {
                 Some((_, other, _)) => *other = [*other, state].into_iter().max_by_key(rank).unwrap_or(state),
                 None => bound.push((binder, state, amount)),
@@ -165,15 +166,15 @@ fn rank(state: &HoldingState) -> u8 {
 
 fn amount(seat: &Seat, dimension: Dimension) -> Option<u64> {
     match dimension {
-        Dimension::Memory => seat.memory.map(crate::quantity::Bytes::get),
-        Dimension::Compute => seat.compute.map(crate::quantity::Count::get),
+        Dimension::Memory => seat.memory.get(),
+        Dimension::Compute => seat.compute.get(),
         Dimension::Shares => seat.shared.as_ref().map(|shared| u64::from(shared.replicas)),
     }
 }
 
 /// The smallest part of `unit` that holds all of `claimed` and has an amount of its own. `None`
 /// where that is the unit itself, or what is claimed does not lie in it.
-fn binder(row: &Row, unit: UnitId, claimed: UnitId, of: Dimension) -> Option<(Binder, u64)> {
+fn binder(table: &Table, row: &Row, unit: UnitId, claimed: UnitId, of: Dimension) -> Option<(Binder, u64)> {
     let whole = match claimed {
         UnitId::Share(share) => share.whole(),
         whole => whole,
@@ -186,7 +187,7 @@ fn binder(row: &Row, unit: UnitId, claimed: UnitId, of: Dimension) -> Option<(Bi
         unit => id.parent().is_some_and(|parent| UnitId::Partition(parent) == unit),
     };
     way_up.take_while(|id| is_inside(*id)).find_map(|id| {
-        let seat = row.seats.get(row.seat(id.into())? as usize)?;
+        let seat = row.seats.get(table.seat_of(row, id.into())? as usize)?;
         Some((Binder::Part(id), amount(seat, of)?))
     })
 }

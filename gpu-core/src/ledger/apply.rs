@@ -5,13 +5,17 @@ use crate::stored;
 use super::Ledger;
 use super::entry::{Body, Entry, Reserve};
 use super::entry_id::HoldingId;
-use super::held::{Claims, Committed, Held, HeldClaim, Spot};
+use super::held::{Claims, Committed, Held, HeldClaim, Spot, When, Words};
+use super::holder::Holder;
 use super::judge::{Effect, Verdict, receipt};
 use super::receipt::Receipt;
 use super::refusal::{Ended, Refusal};
 use super::table::ClaimOn;
 
 impl Ledger {
+    /// Most bytes that are kept for the next entry.
+    const SCRATCH: usize = 512;
+
     /// Makes an entry happen, once: the same entry again gives the same receipt and changes
     /// nothing. Which holdings an entry about units moved is in [`Ledger::moved`] afterwards.
     ///
@@ -42,7 +46,10 @@ impl Ledger {
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
         let (digest, whole) = stored::digests(&mut bytes, self.history.0, entry);
-        self.scratch = bytes;
+        // What an inventory takes is not kept for the entries in between.
+        if bytes.capacity() <= Self::SCRATCH {
+            self.scratch = bytes;
+        }
         match self.judge(entry, digest)? {
             Verdict::Repeated(receipt) => Ok(receipt),
             Verdict::New(effect) => {
@@ -74,8 +81,8 @@ impl Ledger {
                 self.settle_reserve(entry, reserve, claims, digest);
             }
             (Effect::Commit, Body::Commit(commit)) => {
-                let (position, at) = (self.position, entry.at);
-                let holder = stored::owner_bytes(&commit.holder).into();
+                let (position, at) = (self.position, When::of(entry.at));
+                let holder = Holder::of(&commit.holder);
                 if let Some(held) = self.holdings.get_mut(commit.holding) {
                     held.commit = Some(Committed { id: entry.id, digest, position, at, holder });
                     held.expiry = commit.expiry;
@@ -98,9 +105,8 @@ impl Ledger {
             id: HoldingId(entry.id),
             digest,
             position: self.position,
-            at: entry.at,
-            asked: reserve.asked,
-            label: reserve.label.clone(),
+            at: When::of(entry.at),
+            words: Words::of(reserve.asked, reserve.label.clone()),
             expiry: reserve.expiry,
             claims: Claims::from(claims),
             commit: None,

@@ -140,7 +140,7 @@ impl Ledger {
     fn check_sums(&self) -> Result<(), Broken> {
         for row in &self.table.rows {
             for seat in &row.seats {
-                let unit = seat.path.unit(row.device);
+                let unit = self.table.unit(row.device, seat);
                 for of in [Dimension::Memory, Dimension::Compute, Dimension::Shares] {
                     let Some(account) = self.account(unit, of) else { continue };
                     let parts = [account.free, account.reserved, account.held, account.draining];

@@ -8,6 +8,7 @@ use crate::time::WallTime;
 
 use super::entry_id::{EntryId, HoldingId};
 use super::expiry::Expiry;
+use super::holder::Holder;
 use super::holding::HoldingState;
 use super::label::Label;
 use super::position::Position;
@@ -19,12 +20,39 @@ pub(super) struct Held {
     /// Digest of the entry that reserved it, and where that stands.
     pub digest: u64,
     pub position: Position,
-    pub at: Option<WallTime>,
-    pub asked: Option<Fingerprint>,
-    pub label: Option<Label>,
+    pub at: When,
+    pub words: Option<Box<Words>>,
     pub expiry: Expiry,
     pub claims: Claims,
     pub commit: Option<Committed>,
+}
+
+/// What most holdings do not have.
+#[derive(Clone, Debug)]
+pub(super) struct Words {
+    pub asked: Option<Fingerprint>,
+    pub label: Option<Label>,
+}
+
+impl Words {
+    pub fn of(asked: Option<Fingerprint>, label: Option<Label>) -> Option<Box<Self>> {
+        (asked.is_some() || label.is_some()).then(|| Box::new(Self { asked, label }))
+    }
+}
+
+/// A time of day or none, in half of what an option takes. The last nanosecond that there is, in
+/// the year 2554, is none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct When(u64);
+
+impl When {
+    pub fn of(time: Option<WallTime>) -> Self {
+        Self(time.map_or(u64::MAX, |time| time.0))
+    }
+
+    pub fn get(self) -> Option<WallTime> {
+        (self.0 != u64::MAX).then_some(WallTime(self.0))
+    }
 }
 
 /// The entry that gave a holding its holder.
@@ -33,9 +61,8 @@ pub(super) struct Committed {
     pub id: EntryId,
     pub digest: u64,
     pub position: Position,
-    pub at: Option<WallTime>,
-    /// The holder as it is stored: a third of what it takes in memory otherwise.
-    pub holder: Box<[u8]>,
+    pub at: When,
+    pub holder: Holder,
 }
 
 /// The units of a holding: mostly one, which needs no list.
@@ -156,6 +183,10 @@ impl Holdings {
             self.slots[number as usize] = Some(held);
             number
         } else {
+            // Nodes are many, and mostly all of one is held: no more room than is needed.
+            if self.slots.len() == self.slots.capacity() {
+                self.slots.reserve_exact((self.slots.len() / 8).max(8));
+            }
             self.slots.push(Some(held));
             // One for each unit that is held: far below what the number can say.
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
@@ -179,5 +210,17 @@ impl Holdings {
     /// Ascending by id.
     pub fn iter(&self) -> impl Iterator<Item = &Held> + '_ {
         self.numbers().filter_map(|number| self.at(number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the state of a large cluster takes follows from these.
+    #[test]
+    fn holdings_and_seats_are_small() {
+        let sizes = [size_of::<Held>(), size_of::<HeldClaim>(), size_of::<super::super::table::Seat>()];
+        assert_eq!(sizes, [176, 40, 56]);
     }
 }

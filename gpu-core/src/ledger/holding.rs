@@ -7,7 +7,6 @@ use crate::id::UnitId;
 use crate::owner::Owner;
 use crate::quantity::{Bytes, Count};
 use crate::sharing::Entitlement;
-use crate::stored;
 use crate::time::WallTime;
 
 use super::entry_id::HoldingId;
@@ -117,9 +116,7 @@ impl<'a> Holding<'a> {
     /// Who holds it, once somebody does.
     #[must_use]
     pub fn holder(&self) -> Option<Owner> {
-        let commit = self.held.commit.as_ref()?;
-        // The ledger wrote the bytes itself, or checked them when it was opened.
-        stored::owner(&commit.holder).ok()
+        self.held.commit.as_ref()?.holder.get()
     }
 
     /// What ends it without its holder.
@@ -131,13 +128,13 @@ impl<'a> Holding<'a> {
     /// The caller's own words on it.
     #[must_use]
     pub fn label(&self) -> Option<&'a str> {
-        self.held.label.as_ref().map(super::label::Label::as_str)
+        self.held.words.as_ref()?.label.as_ref().map(super::label::Label::as_str)
     }
 
     /// A digest of the request that it was chosen for.
     #[must_use]
-    pub const fn asked(&self) -> Option<Fingerprint> {
-        self.held.asked
+    pub fn asked(&self) -> Option<Fingerprint> {
+        self.held.words.as_ref()?.asked
     }
 
     /// Where the entry stands that reserved it.
@@ -148,8 +145,8 @@ impl<'a> Holding<'a> {
 
     /// The time of day of the entry that reserved it, where it has one.
     #[must_use]
-    pub const fn reserved_since(&self) -> Option<WallTime> {
-        self.held.at
+    pub fn reserved_since(&self) -> Option<WallTime> {
+        self.held.at.get()
     }
 
     /// Where the entry stands that gave it its holder.
@@ -161,7 +158,7 @@ impl<'a> Holding<'a> {
     /// The time of day of the entry that gave it its holder, where it has one.
     #[must_use]
     pub fn held_since(&self) -> Option<WallTime> {
-        self.held.commit.as_ref().and_then(|commit| commit.at)
+        self.held.commit.as_ref().and_then(|commit| commit.at.get())
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::fingerprint::{Fingerprint, Incarnation};
 use crate::id::UnitId;
 use crate::owner::Owner;
-use crate::stored;
 use crate::time::WallTime;
 
 use super::Ledger;
@@ -13,7 +12,8 @@ use super::board::Board;
 use super::entry::{Body, Claim};
 use super::entry_id::{EntryId, HoldingId};
 use super::expiry::Expiry;
-use super::held::{Claims, Committed, Held, HeldClaim, Spot};
+use super::held::{Claims, Committed, Held, HeldClaim, Spot, When, Words};
+use super::holder::Holder;
 use super::label::Label;
 use super::node_name::NodeName;
 use super::position::{History, Position};
@@ -81,12 +81,16 @@ impl Ledger {
         let commit = match &held.commit {
             None => None,
             Some(Committed { id, digest, position, at, holder }) => {
-                let holder = stored::owner(holder).ok()?;
-                Some(CommitImage { id: *id, digest: *digest, position: *position, at: *at, holder })
+                let holder = holder.get()?;
+                let at = at.get();
+                Some(CommitImage { id: *id, digest: *digest, position: *position, at, holder })
             }
         };
-        let Held { id, digest, position, at, asked, expiry, .. } = *held;
-        let label = held.label.clone();
+        let Held { id, digest, position, expiry, .. } = *held;
+        let at = held.at.get();
+        let words = held.words.as_deref();
+        let (asked, label) =
+            (words.and_then(|words| words.asked), words.and_then(|words| words.label.clone()));
         Some(HoldingImage {
             id,
             digest,
@@ -110,7 +114,12 @@ impl Ledger {
         let boards = Body::Inventory(image.boards);
         shape::check(&boards).map_err(|_| "boards that cannot be")?;
         let Body::Inventory(boards) = boards else { return Err("no boards") };
-        ledger.table = Table::new(&boards, ascending(image.withdrawn)?);
+        let withdrawn = ascending(image.withdrawn)?;
+        let count = withdrawn.len();
+        ledger.table = Table::new(&boards, withdrawn);
+        if ledger.table.withdrawn.len() != count {
+            return Err("a partition that is withdrawn and is not there");
+        }
         ledger.remember(&image.recent, &image.past)?;
         if !image.holdings.is_sorted_by(|one, next| one.id < next.id) {
             return Err("holdings that do not ascend");
@@ -131,9 +140,7 @@ impl Ledger {
         if count != self.position.0.min(Recent::WINDOW as u64) || past.len() > Past::WINDOW {
             return Err("more or less is remembered than the position says");
         }
-        for (back, (id, digest)) in (0..count).rev().zip(recent) {
-            self.recent.push(*id, *digest, Position(self.position.0 - back));
-        }
+        self.recent = Recent::of(recent, self.position);
         past.iter().for_each(|(holding, ended)| self.past.push(*holding, *ended));
         Ok(())
     }
@@ -161,12 +168,13 @@ impl Ledger {
             id: commit.id,
             digest: commit.digest,
             position: commit.position,
-            at: commit.at,
-            holder: stored::owner_bytes(&commit.holder).into(),
+            at: When::of(commit.at),
+            holder: Holder::of(&commit.holder),
         });
         let HoldingImage { id, digest, position, at, asked, label, expiry, .. } = image;
         let claims = Claims::from(claims);
-        let held = Held { id, digest, position, at, asked, label, expiry, claims, commit };
+        let (at, words) = (When::of(at), Words::of(asked, label));
+        let held = Held { id, digest, position, at, words, expiry, claims, commit };
         let number = self.holdings.insert(held);
         self.link(number);
         Ok(())

@@ -163,8 +163,8 @@ impl Ledger {
             let is_short = asked > has.unwrap_or(0);
             is_short.then(|| Reason::TooSmall { unit: unit(), what, asked, has })
         };
-        short("memory", claim.memory, own(seat.memory.map(|memory| memory.get())))
-            .or_else(|| short("compute units", claim.compute, own(seat.compute.map(|compute| compute.get()))))
+        short("memory", claim.memory, own(seat.memory.get()))
+            .or_else(|| short("compute units", claim.compute, own(seat.compute.get())))
     }
 
     /// Adds every claim that excludes `asked`.

@@ -45,6 +45,17 @@ impl Recent {
         }
     }
 
+    /// The memory of so many ids, the oldest first, of which the last stands at `now`. Their number
+    /// was checked to be what `now` says.
+    pub fn of(all: &[(EntryId, u64)], now: Position) -> Self {
+        let mut recent =
+            Self { marks: vec![0; all.len()], ids: vec![0; all.len()], digests: vec![0; all.len()] };
+        for (back, (id, digest)) in (0..all.len() as u64).rev().zip(all) {
+            recent.push(*id, *digest, Position(now.0.saturating_sub(back)));
+        }
+        recent
+    }
+
     /// Ids and digests, the oldest first. The last stands at `now`.
     pub fn iter(&self, now: Position) -> impl Iterator<Item = (EntryId, u64)> + '_ {
         let first = if self.ids.len() < Self::WINDOW { 0 } else { slot(now.next()) };
@@ -117,6 +128,8 @@ mod tests {
             }
             let all: Vec<u64> = recent.iter(now).map(|(_, digest)| digest / 3).collect();
             assert_eq!(all, (oldest..=position).collect::<Vec<_>>());
+            let again = Recent::of(&recent.iter(now).collect::<Vec<_>>(), now);
+            assert_eq!(again.ids, recent.ids, "at {position}");
         }
         assert_eq!(recent.len(), Recent::WINDOW);
     }

@@ -13,6 +13,7 @@ use super::holding::HoldingState;
 use super::judge::Effect;
 use super::receipt::Moved;
 use super::refusal::{Conflict, Reason, Refusal};
+use super::shape;
 use super::table::{ClaimOn, Table};
 
 /// A table that takes the place of another.
@@ -32,6 +33,7 @@ impl Ledger {
         let row = self.table.row(board.device).ok_or(Reason::UnknownUnit { unit })?;
         let mut boards: Vec<Board> = self.table.boards().collect();
         let before = std::mem::replace(&mut boards[row as usize], board.clone());
+        shape::names_of(&boards)?;
         let mut by = Vec::new();
         for changed in changed(&before, board) {
             self.conflicts(changed, &mut by);
@@ -73,7 +75,8 @@ impl Ledger {
     }
 
     fn with_withdrawn(&self, withdrawn: BTreeMap<UnitId, Incarnation>) -> Effect {
-        let mut table = Table { rows: self.table.rows.clone(), withdrawn };
+        let mut table = self.table.clone();
+        table.withdrawn = withdrawn;
         table.rows.iter_mut().for_each(|row| row.claims.clear());
         table.mark_withdrawn();
         recut(table)
@@ -83,7 +86,8 @@ impl Ledger {
     fn here(&self, unit: UnitId) -> Result<Incarnation, Refusal> {
         let unknown = || Refusal::from(Reason::UnknownUnit { unit });
         let Some(row) = self.table.row(unit.device()) else { return Err(unknown()) };
-        let seat = self.table.rows[row as usize].seat(unit).and_then(|seat| self.table.seat(row, seat));
+        let seat = self.table.seat_of(&self.table.rows[row as usize], unit);
+        let seat = seat.and_then(|seat| self.table.seat(row, seat));
         seat.map(|seat| seat.incarnation).ok_or_else(unknown)
     }
 

@@ -69,7 +69,24 @@ fn boards(all: &[Board]) -> Result<(), Refusal> {
     if !all.is_sorted_by(|one, next| one.device < next.device) {
         return wrong("boards that do not ascend");
     }
-    all.iter().try_for_each(board)
+    all.iter().try_for_each(board)?;
+    names_of(all)
+}
+
+/// No more names than a table has numbers for.
+pub(super) fn names_of(all: &[Board]) -> Result<(), Refusal> {
+    let mut names: Vec<&str> = all.iter().flat_map(names).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() > Ledger::MOST_NAMES {
+        wrong("more names of models and profiles than a node may have")
+    } else {
+        Ok(())
+    }
+}
+
+fn names(board: &Board) -> impl Iterator<Item = &str> {
+    core::iter::once(&*board.model).chain(board.offers().filter_map(|offer| offer.profile.as_deref()))
 }
 
 fn board(board: &Board) -> Result<(), Refusal> {
@@ -82,9 +99,7 @@ fn board(board: &Board) -> Result<(), Refusal> {
     if !board.parts.is_sorted_by(|one, next| one.unit < next.unit) {
         return wrong("parts that do not ascend");
     }
-    let is_named = |name: &str| name.len() <= Board::LONGEST_NAME;
-    let profiles = board.offers().filter_map(|offer| offer.profile.as_deref());
-    if !is_named(&board.model) || !profiles.into_iter().all(is_named) {
+    if names(board).any(|name| name.len() > Board::LONGEST_NAME) {
         return wrong("too long a name of a model or profile");
     }
     board.offers().try_for_each(|offer| self::offer(board, offer))?;
@@ -98,6 +113,9 @@ fn board(board: &Board) -> Result<(), Refusal> {
 fn offer(board: &Board, offer: &Offer) -> Result<(), Refusal> {
     if offer.shared.is_some_and(|shared| shared.replicas < 2) {
         return wrong("a unit is shared by two at least");
+    }
+    if offer.memory == Some(Bytes(u64::MAX)) || offer.compute == Some(Count(u64::MAX)) {
+        return wrong("more than any unit has");
     }
     match offer.unit {
         UnitId::Share(_) => wrong("a share is declared by what it is a share of"),

@@ -1,10 +1,9 @@
 //! [`Table`]: the boards of a node as they lie in memory, small, with who has claims on each.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::fingerprint::Incarnation;
-use crate::id::{DeviceId, PartitionId, PartitionKind, ShareId, UnitId};
+use crate::id::{DeviceId, ShareId, UnitId};
 use crate::numa::NumaNode;
 use crate::pci::PciAddress;
 use crate::quantity::{Bytes, Count};
@@ -12,6 +11,7 @@ use crate::quantity::{Bytes, Count};
 use super::board::Board;
 use super::held::{Replica, Spot};
 use super::holding::Right;
+use super::names::{NameAt, Names};
 use super::offer::{Declared, Offer};
 use super::refusal::{Reason, Refusal};
 
@@ -21,13 +21,14 @@ pub(super) struct Table {
     pub rows: Vec<Row>,
     /// What was withdrawn, and in which life. Devices stay withdrawn while they are away.
     pub withdrawn: BTreeMap<UnitId, Incarnation>,
+    names: Names,
 }
 
 /// A board.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub device: DeviceId,
-    pub model: Arc<str>,
+    pub model: Option<NameAt>,
     pub pci: Option<PciAddress>,
     pub numa: Option<NumaNode>,
     pub island: Option<u32>,
@@ -49,61 +50,57 @@ pub(super) struct ClaimOn {
 pub(super) struct Seat {
     pub path: Path,
     pub incarnation: Incarnation,
-    pub memory: Option<Bytes>,
-    pub compute: Option<Count>,
-    pub profile: Option<Arc<str>>,
+    pub memory: Amount,
+    pub compute: Amount,
     pub shared: Option<Box<Declared>>,
+    pub profile: Option<NameAt>,
     pub is_holdable: bool,
     /// It was withdrawn, or what it lies in.
     pub is_withdrawn: bool,
 }
 
-/// The steps from a device down: half of what an identifier takes.
+/// An amount, or none: in half of what an option takes. The largest is none; no board has that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Amount(u64);
+
+impl Amount {
+    pub fn of(amount: Option<u64>) -> Self {
+        Self(amount.unwrap_or(u64::MAX))
+    }
+
+    pub fn get(self) -> Option<u64> {
+        (self.0 != u64::MAX).then_some(self.0)
+    }
+}
+
+impl Seat {
+    pub fn memory(&self) -> Option<Bytes> {
+        self.memory.get().map(Bytes)
+    }
+
+    pub fn compute(&self) -> Option<Count> {
+        self.compute.get().map(Count)
+    }
+}
+
+/// The steps from a device down, their kinds by number: an eighth of what an identifier takes.
+/// Ascends as identifiers do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Path {
-    outer: Option<(PartitionKind, u32)>,
-    inner: Option<(PartitionKind, u32)>,
-}
+pub(super) struct Path(pub [Step; 2]);
 
-impl Path {
-    fn of(unit: UnitId) -> Self {
-        let step = |id: PartitionId| (id.kind(), id.index());
-        match unit {
-            UnitId::Partition(id) => match id.parent() {
-                Some(parent) => Self { outer: Some(step(parent)), inner: Some(step(id)) },
-                None => Self { outer: Some(step(id)), inner: None },
-            },
-            UnitId::Device(_) | UnitId::Share(_) => Self { outer: None, inner: None },
-        }
-    }
-
-    pub fn unit(self, device: DeviceId) -> UnitId {
-        let Some((kind, index)) = self.outer else { return device.into() };
-        let outer = device.partition(kind, index);
-        let inner = self.inner.and_then(|(kind, index)| outer.inner(kind, index));
-        inner.unwrap_or(outer).into()
-    }
-}
-
-impl Row {
-    pub fn unit(&self, seat: u32) -> UnitId {
-        self.seats.get(seat as usize).map_or(self.device.into(), |seat| seat.path.unit(self.device))
-    }
-
-    /// The seat of a device or partition.
-    pub fn seat(&self, unit: UnitId) -> Option<u32> {
-        let path = Path::of(unit);
-        let at = self.seats.binary_search_by(|seat| seat.path.cmp(&path)).ok()?;
-        u32::try_from(at).ok()
-    }
+/// No kind has number 0: there is no step.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(super) struct Step {
+    pub kind: u16,
+    pub index: u32,
 }
 
 impl Table {
     /// The boards as they lie in memory, and nobody has a claim on any. They were checked.
     pub fn new(boards: &[Board], withdrawn: BTreeMap<UnitId, Incarnation>) -> Self {
-        let mut names = Names::default();
+        let mut names = Names::of(boards);
         let rows = boards.iter().map(|board| names.row(board)).collect();
-        let mut table = Self { rows, withdrawn };
+        let mut table = Self { rows, withdrawn, names };
         table.forget_what_is_over();
         table.mark_withdrawn();
         table
@@ -111,6 +108,18 @@ impl Table {
 
     pub fn row(&self, device: DeviceId) -> Option<u32> {
         let at = self.rows.binary_search_by(|row| row.device.cmp(&device)).ok()?;
+        u32::try_from(at).ok()
+    }
+
+    /// The unit of a seat.
+    pub fn unit(&self, device: DeviceId, seat: &Seat) -> UnitId {
+        self.names.unit(device, seat.path)
+    }
+
+    /// The seat of a device or partition on its board.
+    pub fn seat_of(&self, row: &Row, unit: UnitId) -> Option<u32> {
+        let path = self.names.path(unit)?;
+        let at = row.seats.binary_search_by(|seat| seat.path.cmp(&path)).ok()?;
         u32::try_from(at).ok()
     }
 
@@ -126,7 +135,7 @@ impl Table {
         };
         let unknown = || Refusal::from(Reason::UnknownUnit { unit });
         let row = self.row(unit.device()).ok_or_else(unknown)?;
-        let seat = self.rows[row as usize].seat(whole).ok_or_else(unknown)?;
+        let seat = self.seat_of(&self.rows[row as usize], whole).ok_or_else(unknown)?;
         let here = self.seat(row, seat).map_or(incarnation, |seat| seat.incarnation);
         if here != incarnation {
             return Err(Reason::OtherLife { unit, asked: incarnation, here }.into());
@@ -140,8 +149,8 @@ impl Table {
             Spot::Gone(life) => **life,
             Spot::Here { row, seat, share } => {
                 let row = &self.rows[*row as usize];
-                let incarnation = row.seats[*seat as usize].incarnation;
-                (shared(row.unit(*seat), *share), incarnation)
+                let seat = &row.seats[*seat as usize];
+                (shared(self.unit(row.device, seat), *share), seat.incarnation)
             }
         }
     }
@@ -150,7 +159,7 @@ impl Table {
     pub fn right(&self, row: u32, seat: u32, is_share: bool) -> Right {
         let Some(seat) = self.seat(row, seat) else { return Right::Gone };
         if !is_share {
-            return Right::Whole { memory: seat.memory, compute: seat.compute };
+            return Right::Whole { memory: seat.memory(), compute: seat.compute() };
         }
         // A share that is not declared any more is still no more than a share.
         let none = crate::sharing::Entitlement::NoGuarantee;
@@ -160,9 +169,10 @@ impl Table {
     /// The boards as they were told.
     pub fn boards(&self) -> impl ExactSizeIterator<Item = Board> + '_ {
         self.rows.iter().map(|row| {
-            let mut offers = row.seats.iter().map(|seat| seat.offer(row.device));
+            let mut offers = row.seats.iter().map(|seat| self.offer(row.device, seat));
             let whole = offers.next().unwrap_or_else(|| Offer::new(row.device, Incarnation::default()));
-            let mut board = Board::new(&row.model, whole);
+            let model = row.model.and_then(|at| self.names.get(at)).unwrap_or_default();
+            let mut board = Board::new(model, whole);
             (board.pci, board.numa, board.island) = (row.pci, row.numa, row.island);
             board.parts = offers.collect();
             board
@@ -170,18 +180,28 @@ impl Table {
     }
 
     pub fn mark_withdrawn(&mut self) {
+        let names = &self.names;
         for row in &mut self.rows {
             let device = row.device;
             let is = |unit: UnitId| self.withdrawn.contains_key(&unit);
             for seat in &mut row.seats {
-                let around = match seat.path.unit(device) {
+                let unit = names.unit(device, seat.path);
+                let around = match unit {
                     UnitId::Partition(id) => id.parent().is_some_and(|parent| is(parent.into())),
                     _ => false,
                 };
-                seat.is_withdrawn =
-                    !self.withdrawn.is_empty() && (is(device.into()) || around || is(seat.path.unit(device)));
+                seat.is_withdrawn = !self.withdrawn.is_empty() && (is(device.into()) || around || is(unit));
             }
         }
+    }
+
+    fn offer(&self, device: DeviceId, seat: &Seat) -> Offer {
+        let mut offer = Offer::new(self.unit(device, seat), seat.incarnation);
+        (offer.memory, offer.compute) = (seat.memory(), seat.compute());
+        offer.holdable = seat.is_holdable;
+        offer.profile = seat.profile.and_then(|at| self.names.get(at)).map(Into::into);
+        offer.shared = seat.shared.as_deref().copied();
+        offer
     }
 
     /// A partition that was withdrawn and is gone comes back as another.
@@ -204,45 +224,4 @@ pub(super) fn shared(whole: UnitId, share: Option<Replica>) -> UnitId {
         }
     };
     share.and_then(share_of).map_or(whole, UnitId::Share)
-}
-
-impl Seat {
-    fn offer(&self, device: DeviceId) -> Offer {
-        let mut offer = Offer::new(self.path.unit(device), self.incarnation);
-        (offer.memory, offer.compute, offer.holdable) = (self.memory, self.compute, self.is_holdable);
-        offer.profile = self.profile.as_ref().map(|profile| (**profile).into());
-        offer.shared = self.shared.as_deref().copied();
-        offer
-    }
-}
-
-/// Names that are there already: a node has few models and profiles, and many of each.
-#[derive(Default)]
-struct Names(Vec<Arc<str>>);
-
-impl Names {
-    fn get(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.0.iter().find(|known| &***known == name) {
-            return Arc::clone(known);
-        }
-        let new: Arc<str> = name.into();
-        self.0.push(Arc::clone(&new));
-        new
-    }
-
-    fn row(&mut self, board: &Board) -> Row {
-        let seats = board.offers().map(|offer| Seat {
-            path: Path::of(offer.unit),
-            incarnation: offer.incarnation,
-            memory: offer.memory,
-            compute: offer.compute,
-            profile: offer.profile.as_deref().map(|profile| self.get(profile)),
-            shared: offer.shared.map(Box::new),
-            is_holdable: offer.holdable,
-            is_withdrawn: false,
-        });
-        let seats = seats.collect();
-        let Board { device, pci, numa, island, .. } = *board;
-        Row { device, model: self.get(&board.model), pci, numa, island, seats, claims: Vec::new() }
-    }
 }
