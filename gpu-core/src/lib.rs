@@ -113,7 +113,7 @@ pub use refusal::Refusal;
 pub use sample::{Sample, UnitReading};
 pub use sandbox::Sandbox;
 pub use sharing::{Entitlement, Share, Sharing, SharingError, SharingKind};
-pub use sweep::{Sweep, SweepRequest, Sweeper, SweptProcess};
+pub use sweep::{EndedProcess, Sweep, SweepRequest, Sweeper, SweptProcess};
 pub use tag::Tag;
 pub use throttle::ThrottleReasons;
 pub use time::{BootId, BootTime, Clock, WallTime};

@@ -10,6 +10,7 @@ use crate::node_file::DeviceNumber;
 use crate::owner::Owner;
 use crate::process::{Pid, PidView, ProcessKey, ProcessName};
 use crate::sandbox::Sandbox;
+use crate::time::BootTime;
 
 /// What a pass over the machine's processes shall look for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,6 +80,31 @@ impl SweptProcess {
     }
 }
 
+/// A process that a sweeper has seen on a GPU, and that is gone: whose it was, for what drivers
+/// still tell of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct EndedProcess {
+    /// Its identity: a number alone may be another process's by now.
+    pub key: ProcessKey,
+    /// Its name, when it was last seen.
+    pub name: ProcessName,
+    /// On whose behalf it ran when it was last seen, where owners were asked for.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::process::serialize_fact"))]
+    pub owner: Result<Owner, Absence>,
+    /// When a sweep last saw it. It ended after that.
+    pub last_seen: BootTime,
+}
+
+impl EndedProcess {
+    /// A process that was last seen at that time, on whose behalf is not known.
+    #[must_use]
+    pub const fn new(key: ProcessKey, name: ProcessName, last_seen: BootTime) -> Self {
+        Self { key, name, owner: Err(Absence::NotYet), last_seen }
+    }
+}
+
 /// What one pass over the machine's processes found. The caller's, and reused.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -86,8 +112,22 @@ impl SweptProcess {
 pub struct Sweep {
     /// The processes, ordered by pid.
     pub processes: Vec<SweptProcess>,
-    /// Processes that exist and could not be looked into (another user's, hidden by `hidepid`).
+    /// The processes that this sweeper saw on a GPU (holding a file of the request, or named by
+    /// it) and that are gone, in the order in which that was noticed. Each stays for a while that
+    /// the sweeper states. Always empty of a sweeper without memory, such as
+    /// `gpu_host::ProcSweeper`.
+    pub ended: Vec<EndedProcess>,
+    /// Ended processes that are in no list, since more ended than are remembered.
+    pub forgotten: u32,
+    /// Processes that exist and could not be looked into, or not to the last descriptor (another
+    /// user's, hidden by `hidepid`).
     pub unreadable: u32,
+    /// Processes that were not looked into this time, since the work of one sweep is bounded: they
+    /// come first in the next. 0 of a sweeper without bounds.
+    pub postponed: u32,
+    /// Processes beyond those that the sweeper keeps an eye on: new descriptors of theirs are seen
+    /// as late as its slower promise says. 0 of a sweeper without memory.
+    pub unwatched: u32,
     /// Descriptors whose accounting could not be read.
     pub unreadable_clients: u32,
     /// Descriptors of a client that is listed already.
@@ -108,7 +148,11 @@ impl Sweep {
     pub const fn new() -> Self {
         Self {
             processes: Vec::new(),
+            ended: Vec::new(),
+            forgotten: 0,
             unreadable: 0,
+            postponed: 0,
+            unwatched: 0,
             unreadable_clients: 0,
             repeated_clients: 0,
             pids: PidView::Unknown,
@@ -118,7 +162,11 @@ impl Sweep {
     /// Forgets everything, keeps the room.
     pub fn clear(&mut self) {
         self.processes.clear();
+        self.ended.clear();
+        self.forgotten = 0;
         self.unreadable = 0;
+        self.postponed = 0;
+        self.unwatched = 0;
         self.unreadable_clients = 0;
         self.repeated_clients = 0;
         self.pids = PidView::Unknown;
@@ -144,6 +192,11 @@ impl Sweep {
     pub fn process(&self, pid: Pid) -> Option<&SweptProcess> {
         let at = self.processes.binary_search_by_key(&pid, |process| process.key.pid).ok()?;
         self.processes.get(at)
+    }
+
+    /// The ended processes that had that number, the latest first.
+    pub fn ended_with(&self, pid: Pid) -> impl Iterator<Item = &EndedProcess> {
+        self.ended.iter().rev().filter(move |process| process.key.pid == pid)
     }
 }
 

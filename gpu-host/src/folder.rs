@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use gpu_core::Absence;
+use gpu_core::{Absence, DeviceNumber};
 
 use crate::file;
 
@@ -86,6 +86,23 @@ impl Folder {
         self.number(path, label)
     }
 
+    /// Appends the first `most` bytes of the file of that name to `text`.
+    pub(crate) fn read_to(&self, name: &str, most: u64, text: &mut Vec<u8>) -> io::Result<()> {
+        use io::Read;
+        self.0.file(name)?.take(most).read_to_end(text).map(|_| ())
+    }
+
+    /// The first bytes of the text of the symbolic link of that name.
+    pub(crate) fn link<'a>(&self, name: &str, room: &'a mut [u8; 64]) -> io::Result<&'a [u8]> {
+        self.0.link(name, room)
+    }
+
+    /// The number of the character device behind that name, through links; `None` where it is
+    /// something else, and on other systems than Linux.
+    pub(crate) fn device(&self, name: &str) -> Option<DeviceNumber> {
+        self.0.device(name)
+    }
+
     fn number(&self, path: &str, label: &'static str) -> Result<u64, Absence> {
         let mut page = [0_u8; file::PAGE];
         let count = self.0.read(path, &mut page).map_err(|error| file::absence(&error, label))?;
@@ -128,6 +145,23 @@ impl Inner {
         let file = openat(&self.0, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(rustix::io::read(&file, page)?)
     }
+
+    fn file(&self, name: &str) -> io::Result<std::fs::File> {
+        use rustix::fs::{Mode, OFlags, openat};
+        Ok(openat(&self.0, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?.into())
+    }
+
+    fn link<'a>(&self, name: &str, room: &'a mut [u8; 64]) -> io::Result<&'a [u8]> {
+        let count = rustix::fs::readlinkat_raw(&self.0, name, &mut room[..])?;
+        Ok(&room[..count])
+    }
+
+    fn device(&self, name: &str) -> Option<DeviceNumber> {
+        use rustix::fs::{AtFlags, FileType, major, minor, statat};
+        let stat = statat(&self.0, name, AtFlags::NO_AUTOMOUNT).ok()?;
+        let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
+        is_device.then(|| DeviceNumber { major: major(stat.st_rdev), minor: minor(stat.st_rdev) })
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -155,6 +189,22 @@ impl Inner {
 
     fn read(&self, name: &str, page: &mut [u8]) -> io::Result<usize> {
         use std::io::Read;
-        std::fs::File::open(self.0.join(name))?.read(page)
+        self.file(name)?.read(page)
+    }
+
+    fn file(&self, name: &str) -> io::Result<std::fs::File> {
+        std::fs::File::open(self.0.join(name))
+    }
+
+    fn link<'a>(&self, name: &str, room: &'a mut [u8; 64]) -> io::Result<&'a [u8]> {
+        let target = std::fs::read_link(self.0.join(name))?;
+        let text = target.as_os_str().as_encoded_bytes();
+        let count = text.len().min(room.len());
+        room[..count].copy_from_slice(&text[..count]);
+        Ok(&room[..count])
+    }
+
+    fn device(&self, _name: &str) -> Option<DeviceNumber> {
+        None
     }
 }

@@ -1,37 +1,27 @@
-//! [`ProcSweeper`]: one pass over `/proc`.
+//! [`ProcSweeper`]: one whole pass over `/proc`.
 
-use std::ffi::OsStr;
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+mod node;
+mod number;
+mod process;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use gpu_core::{
-    BootId, Clock, DeviceNumber, DrmClient, Error, ErrorKind, Pid, PidView, ProcessKey, Sweep, SweepRequest,
-    Sweeper, SweptProcess,
-};
+use gpu_core::{BootId, Clock, Error, Pid, PidView, Sweep, SweepRequest, Sweeper, SweptProcess};
 
-use crate::stat::{self, Stat};
-use crate::{fdinfo, file};
+use crate::file;
+use crate::folder::Folder;
+use process::{Held, Process, Unread, Walked};
 
-/// Most descriptors of one process that are looked at.
-const MOST_DESCRIPTORS: usize = 1 << 16;
-
-/// No such process.
-const ESRCH: i32 = 3;
-
-/// Largest accounting of a descriptor that is read: ten times what any driver writes.
-const LARGEST_FDINFO: u64 = 1 << 16;
-
-/// Major number of DRM's device files (`Documentation/admin-guide/devices.txt`).
-const DRM_MAJOR: u32 = 226;
-
-/// Looks over the processes under a `/proc`.
+/// Looks over the processes under a `/proc`, every descriptor of each of them, at every sweep.
 ///
 /// A descriptor counts as holding a device file when the file behind it has one of the wanted
 /// numbers. In a tree of plain files (a capture, a simulated node) nothing has a device number;
 /// there the link's text is taken, when it names a DRM node: `/dev/dri/renderD128` is 226:128
-/// and `/dev/dri/card1` is 226:1 by the kernel's own numbering, `/dev/nvidia0` is 195:0.
+/// and `/dev/dri/card1` is 226:1 by the kernel's own numbering, `/dev/nvidia0` is 195:0. A device
+/// file that somebody has made elsewhere than under `/dev` is not seen.
+///
+/// Remembers nothing from one sweep to the next: [`Sweep::ended`] stays empty.
 #[derive(Debug)]
 pub struct ProcSweeper {
     root: PathBuf,
@@ -53,100 +43,18 @@ impl ProcSweeper {
         Self { pids, ..self }
     }
 
-    /// Name and identity of one process; `None` when it is not there (any more).
-    fn identify(&self, pid: Pid) -> Result<Option<SweptProcess>, Error> {
-        Ok(self.stat(pid)?.map(|stat| SweptProcess::new(self.key(pid, stat), stat.name)))
-    }
-
-    fn key(&self, pid: Pid, stat: Stat) -> ProcessKey {
-        ProcessKey { boot: self.boot, pid, start: stat.start }
-    }
-
-    fn stat(&self, pid: Pid) -> Result<Option<Stat>, Error> {
-        let path = self.folder(pid).join("stat");
-        match std::fs::read(&path) {
-            Ok(bytes) => match stat::parse(&bytes) {
-                Some(stat) => Ok(Some(stat)),
-                None => Err(file::malformed(&path, "not the kernel's form")),
-            },
-            // What reading a process that ends meanwhile answers.
-            Err(error) if error.raw_os_error() == Some(ESRCH) => Ok(None),
-            Err(error) => match file::at_path(&path, error) {
-                error if error.kind() == ErrorKind::NotFound => Ok(None),
-                error => Err(error),
-            },
-        }
-    }
-
-    fn folder(&self, pid: Pid) -> PathBuf {
-        self.root.join(pid.to_string())
-    }
-
-    /// The wanted device files that the process holds.
-    fn look_into(&self, pid: Pid, request: &SweepRequest<'_>) -> Result<Option<Found>, Error> {
-        let folder = self.folder(pid).join("fd");
-        let descriptors = match std::fs::read_dir(&folder) {
-            Ok(descriptors) => descriptors,
-            Err(error) => match file::at_path(&folder, error) {
-                error if error.kind() == ErrorKind::NotPermitted => return Err(error),
-                _ => return Ok(None),
-            },
-        };
-        let (mut holds, mut clients, mut unreadable) = (Vec::new(), Vec::new(), 0);
-        for descriptor in descriptors.take(MOST_DESCRIPTORS).flatten() {
-            let number = number_behind(&descriptor.path());
-            let Some(number) = number.filter(|number| request.holders_of.contains(number)) else { continue };
-            holds.push(number);
-            if request.clients && number.major == DRM_MAJOR {
-                match self.client(pid, &descriptor.file_name(), number) {
-                    Ok(client) => clients.extend(client),
-                    Err(_) => unreadable += 1,
-                }
-            }
-        }
-        if holds.is_empty() {
-            return Ok(None);
-        }
-        holds.sort_unstable();
-        holds.dedup();
-        Ok(self.identify(pid)?.map(|mut process| {
-            process.holds = holds;
-            process.clients = clients;
-            Found { process, unreadable }
-        }))
-    }
-
-    /// DRM's accounting of one descriptor; `None` when it is closed meanwhile, or is no client's.
-    fn client(&self, pid: Pid, fd: &OsStr, number: DeviceNumber) -> Result<Option<DrmClient>, Error> {
-        let path = self.folder(pid).join("fdinfo").join(fd);
-        let mut text = Vec::new();
-        let read = File::open(&path).and_then(|file| file.take(LARGEST_FDINFO).read_to_end(&mut text));
-        match read {
-            Ok(_) => Ok(fdinfo::parse(&text, number)),
-            Err(error) => match file::at_path(&path, error) {
-                error if error.kind() == ErrorKind::NotFound => Ok(None),
-                error => Err(error),
-            },
-        }
-    }
-
-    fn holders(&self, request: &SweepRequest<'_>, sweep: &mut Sweep) -> Result<(), Error> {
-        for pid in self.pids()? {
-            match self.look_into(pid, request) {
-                Ok(Some(found)) => {
-                    sweep.processes.push(found.process);
-                    sweep.unreadable_clients = sweep.unreadable_clients.saturating_add(found.unreadable);
-                }
-                Ok(None) => {}
-                Err(_) => sweep.unreadable += 1,
+    /// Adds the processes that hold a wanted file, and those that are named.
+    fn holders(&self, pass: &mut Pass<'_>, sweep: &mut Sweep) -> Result<(), Error> {
+        let mut pids = Vec::new();
+        pass.root.each(|name| pids.extend(pid(name))).map_err(|error| file::at_path(&self.root, error))?;
+        for pid in pids {
+            let is_named = pass.request.pids.contains(&pid);
+            match pass.look_into(pid, is_named, sweep) {
+                Err(Unread::Refused) => sweep.unreadable += 1,
+                Ok(()) | Err(Unread::Gone) => {}
             }
         }
         Ok(())
-    }
-
-    fn pids(&self) -> Result<Vec<Pid>, Error> {
-        let entries = std::fs::read_dir(&self.root).map_err(|error| file::at_path(&self.root, error))?;
-        Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid)).collect())
     }
 }
 
@@ -154,17 +62,22 @@ impl Sweeper for ProcSweeper {
     fn sweep_into(&self, request: &SweepRequest<'_>, sweep: &mut Sweep) -> Result<(), Error> {
         sweep.clear();
         sweep.pids = self.pids;
+        // Without a process list there is nothing to tell, unless nothing was asked.
+        if request.holders_of.is_empty() && request.pids.is_empty() {
+            return Ok(());
+        }
+        let root = Folder::open(&self.root).map_err(|error| file::at_path(&self.root, error))?;
+        let mut pass = Pass { boot: self.boot, root: &root, request, held: Vec::new(), text: Vec::new() };
         if !request.holders_of.is_empty() {
-            self.holders(request, sweep)?;
+            self.holders(&mut pass, sweep)?;
         }
         for pid in request.pids {
-            if sweep.processes.iter().any(|process| process.key.pid == *pid) {
-                continue;
-            }
-            match self.identify(*pid) {
-                Ok(Some(process)) => sweep.processes.push(process),
-                Ok(None) => {}
-                Err(_) => sweep.unreadable += 1,
+            if !sweep.processes.iter().any(|process| process.key.pid == *pid) {
+                match pass.describe(*pid) {
+                    Ok(process) => sweep.processes.push(process),
+                    Err(Unread::Gone) => {}
+                    Err(Unread::Refused) => sweep.unreadable += 1,
+                }
             }
         }
         sweep.processes.sort_by_key(|process| process.key.pid);
@@ -175,59 +88,61 @@ impl Sweeper for ProcSweeper {
     }
 }
 
-/// A process that holds a wanted file, and how many of its descriptors' accounts are unreadable.
-struct Found {
-    process: SweptProcess,
-    unreadable: u32,
+/// One pass, and the room that it reads into.
+struct Pass<'a> {
+    boot: BootId,
+    root: &'a Folder,
+    request: &'a SweepRequest<'a>,
+    held: Vec<Held>,
+    text: Vec<u8>,
 }
 
-/// The number of the device file behind a descriptor, if it is one.
-fn number_behind(descriptor: &Path) -> Option<DeviceNumber> {
-    let target = std::fs::read_link(descriptor).ok()?;
-    // Most descriptors are sockets, pipes and plain files: told by their text, without a stat.
-    let name = target.to_str()?.strip_prefix("/dev/")?;
-    number_by_stat(descriptor).or_else(|| number_by_name(name))
-}
-
-#[cfg(target_os = "linux")]
-fn number_by_stat(descriptor: &Path) -> Option<DeviceNumber> {
-    use rustix::fs::{FileType, major, minor, stat};
-    let stat = stat(descriptor).ok()?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::CharacterDevice {
-        return None;
-    }
-    Some(DeviceNumber { major: major(stat.st_rdev), minor: minor(stat.st_rdev) })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn number_by_stat(_descriptor: &Path) -> Option<DeviceNumber> {
-    None
-}
-
-/// Linux' fixed numbers (`Documentation/admin-guide/devices.txt`): DRM is 226, NVIDIA is 195.
-fn number_by_name(name: &str) -> Option<DeviceNumber> {
-    let (major, minor) = if let Some(minor) = name.strip_prefix("dri/renderD") {
-        (226, minor)
-    } else if let Some(minor) = name.strip_prefix("dri/card") {
-        (226, minor)
-    } else {
-        (195, name.strip_prefix("nvidia")?)
-    };
-    Some(DeviceNumber { major, minor: minor.parse().ok()? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn device_files_by_name() {
-        let number = |major, minor| Some(DeviceNumber { major, minor });
-        assert_eq!(number_by_name("dri/renderD128"), number(226, 128));
-        assert_eq!(number_by_name("dri/card1"), number(226, 1));
-        assert_eq!(number_by_name("nvidia3"), number(195, 3));
-        for other in ["nvidiactl", "nvidia-uvm", "dri/by-path", "null", "dri/card", "pts/0"] {
-            assert_eq!(number_by_name(other), None, "{other}");
+impl Pass<'_> {
+    /// Adds the process if it holds a wanted file, or `is_named`.
+    fn look_into(&mut self, pid: Pid, is_named: bool, sweep: &mut Sweep) -> Result<(), Unread> {
+        let process = Process::open(self.root, pid)?;
+        let walked = match process.walk(self.request.holders_of, &mut self.held) {
+            Ok(walked) => walked,
+            // Its name and owner may be read all the same.
+            Err(Unread::Refused) if is_named => {
+                sweep.unreadable += 1;
+                Walked::default()
+            }
+            Err(unread) => return Err(unread),
+        };
+        if self.held.is_empty() && !is_named {
+            return if walked.is_whole() { Ok(()) } else { Err(Unread::Refused) };
         }
+        let mut swept = self.read(&process, pid, walked)?;
+        process::numbers_to(&self.held, &mut swept.holds);
+        if self.request.clients {
+            let unreadable = process.clients(&self.held, &mut self.text, &mut swept.clients);
+            sweep.unreadable_clients = sweep.unreadable_clients.saturating_add(unreadable);
+        }
+        sweep.unreadable += u32::from(!walked.is_whole());
+        sweep.processes.push(swept);
+        Ok(())
     }
+
+    /// A process that was named, whatever it holds.
+    fn describe(&mut self, pid: Pid) -> Result<SweptProcess, Unread> {
+        let process = Process::open(self.root, pid)?;
+        self.read(&process, pid, Walked::default())
+    }
+
+    fn read(&mut self, process: &Process, pid: Pid, walked: Walked) -> Result<SweptProcess, Unread> {
+        let stat = process.stat(&mut self.text)?;
+        let mut swept = SweptProcess::new(process::key(self.boot, pid, &stat), stat.name);
+        if self.request.owners {
+            swept.owner = process.owner(&mut self.text);
+            swept.sandbox = process.sandbox(&stat, walked.runs_machine, &mut self.text);
+        }
+        Ok(swept)
+    }
+}
+
+/// The process of that folder's name, if it is one's.
+fn pid(name: &str) -> Option<Pid> {
+    // `parse` takes a leading '+', which is in no kernel's list.
+    if name.starts_with('+') { None } else { name.parse().ok().map(Pid) }
 }

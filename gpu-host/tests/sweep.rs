@@ -6,7 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gpu_core::{Bytes, Clock, DeviceNumber, Pid, PidView, Sweep, SweepRequest, Sweeper};
+use gpu_core::{
+    Absence, Bytes, Clock, DeviceNumber, Owner, Pid, PidView, Runtime, Sandbox, Sweep, SweepRequest, Sweeper,
+};
 use gpu_host::{ProcSweeper, SystemClock};
 
 /// A `/proc` that goes away with the test.
@@ -105,4 +107,40 @@ fn what_cannot_be_read_is_counted() {
     assert_eq!(sweep.process(Pid(30)).unwrap().clients.len(), 1);
     assert_eq!(sweep.process(Pid(31)).unwrap().clients[0].id, Some(2), "what is beyond is cut off");
     assert_eq!((sweep.unreadable_clients, sweep.unreadable), (1, 0));
+}
+
+/// The last line of a gVisor sandbox's, a machine emulator's and a plain process's folder.
+#[test]
+fn owners_and_sandboxes_come_only_when_asked_for() {
+    let proc = Proc::new("owners");
+    let id = "5".repeat(64);
+    for pid in [40, 41, 42, 43] {
+        proc.descriptor(pid, 3, "/dev/dri/renderD128", None);
+        fs::write(proc.process(pid).join("cgroup"), format!("0::/docker/{id}\n")).unwrap();
+    }
+    fs::write(proc.process(41).join("cmdline"), "runsc-sandbox\0--root=/x\0").unwrap();
+    proc.descriptor(42, 4, "/dev/vfio/12", None);
+    fs::remove_file(proc.0.join("43/cgroup")).unwrap();
+    let request = SweepRequest::new(&WANTED, &[]);
+    let plain = proc.sweep(&request);
+    assert_eq!((&plain.processes[0].owner, plain.processes[1].sandbox), (&Err(Absence::NotYet), None));
+    let sweep = proc.sweep(&request.with_owners());
+    let told = |pid| sweep.process(Pid(pid)).unwrap();
+    let Ok(Owner::Container(container)) = &told(40).owner else { panic!("{:?}", told(40)) };
+    assert_eq!((container.runtime, container.id.as_str()), (Runtime::Docker, id.as_str()));
+    let sandboxes = [40, 41, 42].map(|pid| told(pid).sandbox);
+    assert_eq!(sandboxes, [None, Some(Sandbox::Gvisor), Some(Sandbox::VirtualMachine)]);
+    assert_eq!(told(43).owner.as_ref().unwrap_err().kind(), "not_supported");
+}
+
+/// A process that a driver names is described like one that holds a file.
+#[test]
+fn named_processes_have_owners_too() {
+    let proc = Proc::new("named");
+    fs::write(proc.process(50).join("cgroup"), "0::/system.slice/x.service\n").unwrap();
+    for holders_of in [&WANTED[..], &[]] {
+        let sweep = proc.sweep(&SweepRequest::new(holders_of, &[Pid(50), Pid(51)]).with_owners());
+        let [named] = &sweep.processes[..] else { panic!("{:?}", sweep.processes) };
+        assert_eq!(named.owner.as_ref().unwrap().to_string(), "unit x.service");
+    }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use gpu_core::{
-    Absence, Backend, BootTime, Capabilities, Clock, Device, DeviceNumber, Discovery, Error, ErrorKind, Host,
-    Inventory, LookedFor, Measured, Outcome, Partition, Partitioner, Permille, PidView, Problem, ProcessKey,
-    ProcessKinds, ProcessName, ProcessReading, Query, Sample, Source, Sweep, SweepRequest, Sweeper,
-    SweptProcess, UnitId, Units, Vendor,
+    Absence, Backend, BootTime, Capabilities, Clock, Device, DeviceNumber, Discovery, EndedProcess, Error,
+    ErrorKind, Host, Inventory, LookedFor, Measured, Nanoseconds, Outcome, Partition, Partitioner, Permille,
+    PidView, Problem, ProcessKey, ProcessKinds, ProcessName, ProcessReading, Query, Sample, Sandbox, Source,
+    Sweep, SweepRequest, Sweeper, SweptProcess, UnitId, Units, Vendor,
 };
 
 use crate::amd;
@@ -169,13 +169,17 @@ fn lies_in(device: &Device, gpu: &Gpu, part: &Partition, of: Part) -> bool {
     place.is_some_and(|id| id == part.id || id.parent() == Some(part.id))
 }
 
-/// Looks over the processes of a simulated world.
+/// Looks over the processes of a simulated world. What has ended is told for
+/// [`REMEMBERS`](Self::REMEMBERS), whether a sweep saw it or not.
 #[derive(Clone, Debug)]
 pub struct SimSweeper {
     world: World,
 }
 
 impl SimSweeper {
+    /// How long a process stays in [`Sweep::ended`].
+    pub const REMEMBERS: Nanoseconds = Nanoseconds::from_secs(300);
+
     /// The processes of that world.
     #[must_use]
     pub const fn new(world: World) -> Self {
@@ -183,10 +187,33 @@ impl SimSweeper {
     }
 }
 
-fn swept(machine: &Machine, workload: &Workload) -> SweptProcess {
+fn swept(machine: &Machine, workload: &Workload, owners: bool) -> SweptProcess {
     let boot = machine.boot_id;
     let key = ProcessKey { boot, pid: workload.pid, start: workload.starts };
-    SweptProcess::new(key, ProcessName::new(workload.name.as_bytes()))
+    let name = ProcessName::new(workload.name.as_bytes());
+    let mut swept = SweptProcess::new(key, name);
+    if owners {
+        swept.owner = Ok(gpu_core::cgroup::owner(&format!("0::{}", workload.cgroup)));
+        swept.sandbox = Sandbox::of(&name, workload.name.as_bytes());
+    }
+    swept
+}
+
+/// The processes that used a GPU and that ended not long ago.
+fn ended(scene: &Scene, owners: bool) -> impl Iterator<Item = EndedProcess> {
+    let now = scene.now();
+    let on_gpus = scene.machine().workloads.iter().filter(|workload| !workload.uses.is_empty());
+    let ends = on_gpus.filter_map(move |workload| {
+        let ran = |ends: &BootTime| workload.starts < *ends && *ends <= now;
+        let ended = workload.ends.filter(ran).filter(|ends| now.since(*ends) <= SimSweeper::REMEMBERS)?;
+        Some((workload, ended))
+    });
+    ends.map(move |(workload, last_seen)| {
+        let swept = swept(scene.machine(), workload, owners);
+        let mut ended = EndedProcess::new(swept.key, swept.name, last_seen);
+        ended.owner = swept.owner;
+        ended
+    })
 }
 
 /// The device files that a process holds open: NVIDIA's own, or the render nodes of what it uses.
@@ -209,7 +236,7 @@ impl Sweeper for SimSweeper {
             let mut holds = holds(scene.machine(), workload);
             holds.retain(|number| request.holders_of.contains(number));
             if !holds.is_empty() || request.pids.contains(&workload.pid) {
-                let mut process = swept(scene.machine(), workload);
+                let mut process = swept(scene.machine(), workload, request.owners);
                 holds.sort_unstable();
                 holds.dedup();
                 process.holds = holds;
@@ -221,6 +248,8 @@ impl Sweeper for SimSweeper {
             }
         }
         sweep.processes.sort_by_key(|process| process.key.pid);
+        sweep.ended.extend(ended(&scene, request.owners));
+        sweep.ended.sort_by_key(|process| (process.last_seen, process.key.pid));
         Ok(())
     }
 }

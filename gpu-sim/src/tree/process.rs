@@ -8,7 +8,7 @@ use crate::gpu::Silicon;
 use crate::scene::Scene;
 use crate::workload::{UseKind, Workload};
 
-/// `/proc/<pid>`: stat, name, cgroup, and a descriptor for each device file in use, as the text of
+/// `/proc/<pid>`: stat, name, arguments, cgroup, and a descriptor for each device file in use, as the text of
 /// its link.
 pub(super) fn processes(plan: &mut Plan, scene: &Scene) {
     for workload in scene.running() {
@@ -18,6 +18,7 @@ pub(super) fn processes(plan: &mut Plan, scene: &Scene) {
         let stat = format!("{} ({}) S 1 {zeros}20 0 {ticks} 0 0\n", workload.pid, workload.name);
         plan.text(&path, "stat", stat);
         plan.line(&path, "comm", &workload.name);
+        plan.text(&path, "cmdline", format!("{}\0", workload.name));
         plan.line(&path, "cgroup", format_args!("0::{}", workload.cgroup));
         let descriptors = path.join("fd");
         plan.folder(&descriptors);

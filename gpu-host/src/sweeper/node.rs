@@ -1,0 +1,56 @@
+//! What a descriptor is open on, as far as it matters for GPUs.
+
+use gpu_core::DeviceNumber;
+
+use crate::folder::Folder;
+
+/// A file that matters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Node {
+    /// A device file.
+    Device(DeviceNumber),
+    /// The kernel's virtual machines (`/dev/kvm`), or a device that is given to one (`/dev/vfio/7`).
+    Machines,
+}
+
+/// What the descriptor of that name in `descriptors` is open on.
+///
+/// Most descriptors are sockets, pipes and plain files. They are told by the link's text, without
+/// a look at the file: it may lie on a file system that does not answer.
+pub(super) fn behind(descriptors: &Folder, name: &str) -> Option<Node> {
+    let mut room = [0_u8; 64];
+    // No device file's text is as long as the room: what is cut off is none of them.
+    let text = descriptors.link(name, &mut room).ok()?.strip_prefix(b"/dev/")?;
+    if text == b"kvm" || text.starts_with(b"vfio/") {
+        return Some(Node::Machines);
+    }
+    descriptors.device(name).or_else(|| by_name(std::str::from_utf8(text).ok()?)).map(Node::Device)
+}
+
+/// Linux' fixed numbers (`Documentation/admin-guide/devices.txt`): DRM is 226, NVIDIA is 195.
+fn by_name(name: &str) -> Option<DeviceNumber> {
+    let (major, minor) = if let Some(minor) = name.strip_prefix("dri/renderD") {
+        (226, minor)
+    } else if let Some(minor) = name.strip_prefix("dri/card") {
+        (226, minor)
+    } else {
+        (195, name.strip_prefix("nvidia")?)
+    };
+    Some(DeviceNumber { major, minor: minor.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn device_files_by_name() {
+        let number = |major, minor| Some(DeviceNumber { major, minor });
+        assert_eq!(by_name("dri/renderD128"), number(226, 128));
+        assert_eq!(by_name("dri/card1"), number(226, 1));
+        assert_eq!(by_name("nvidia3"), number(195, 3));
+        for other in ["nvidiactl", "nvidia-uvm", "dri/by-path", "null", "dri/card", "pts/0"] {
+            assert_eq!(by_name(other), None, "{other}");
+        }
+    }
+}

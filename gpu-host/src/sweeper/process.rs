@@ -1,0 +1,174 @@
+//! [`Process`]: one process's folder, held open while it is read.
+
+use std::io;
+
+use gpu_core::{Absence, BootId, DeviceNumber, DrmClient, Need, Owner, Pid, ProcessKey, Sandbox};
+
+use super::node;
+use super::number::Number;
+use crate::folder::Folder;
+use crate::stat::{self, Stat};
+use crate::{fdinfo, file};
+
+/// Most descriptors of one process that are looked at: as many as Linux lets one open (`fs.nr_open`).
+const MOST_DESCRIPTORS: u32 = 1 << 20;
+
+/// Largest accounting of a descriptor that is read: ten times what any driver writes.
+const LARGEST_FDINFO: u64 = 1 << 16;
+
+/// Largest cgroup text that is read: a page for each hierarchy.
+const LARGEST_CGROUP: u64 = 1 << 16;
+
+/// As much of the arguments as the first may be long to be one that is known.
+const LARGEST_ARGUMENT: u64 = 512;
+
+/// Major number of DRM's device files (`Documentation/admin-guide/devices.txt`).
+const DRM_MAJOR: u32 = 226;
+
+/// Why one process cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unread {
+    /// It is not there (any more): no error.
+    Gone,
+    /// It is there, and may not be looked into or makes no sense.
+    Refused,
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        if is_gone(&error) { Self::Gone } else { Self::Refused }
+    }
+}
+
+/// What reading a process answers that ends meanwhile: no such file, or no such process (ESRCH).
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+        || error.raw_os_error() == Some(3)
+}
+
+/// A descriptor that holds a wanted device file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Held {
+    pub(super) fd: u32,
+    pub(super) number: DeviceNumber,
+}
+
+/// What a walk over a process's descriptors found beside what it holds.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Walked {
+    /// How many there are.
+    pub(super) descriptors: u32,
+    /// One of them is of the kernel's virtual machines, or a device given to one.
+    pub(super) runs_machine: bool,
+}
+
+impl Walked {
+    /// False when there were more than are looked at.
+    pub(super) const fn is_whole(self) -> bool {
+        self.descriptors < MOST_DESCRIPTORS
+    }
+}
+
+/// A process's folder, held open: whoever gets its number next is never read in its place, since
+/// the kernel binds the folder to the process.
+#[derive(Debug)]
+pub(super) struct Process(Folder);
+
+impl Process {
+    pub(super) fn open(root: &Folder, pid: Pid) -> Result<Self, Unread> {
+        Ok(Self(root.folder(Number::new(pid.0).as_str())?))
+    }
+
+    /// Name and start time.
+    pub(super) fn stat(&self, text: &mut Vec<u8>) -> Result<Stat, Unread> {
+        text.clear();
+        self.0.read_to("stat", file::PAGE as u64, text)?;
+        stat::parse(text).ok_or(Unread::Refused)
+    }
+
+    /// Lists the wanted device files that it holds.
+    pub(super) fn walk(&self, wanted: &[DeviceNumber], held: &mut Vec<Held>) -> Result<Walked, Unread> {
+        held.clear();
+        let descriptors = self.0.folder("fd")?;
+        let mut walked = Walked::default();
+        descriptors.each(|name| {
+            if !walked.is_whole() {
+                return;
+            }
+            walked.descriptors += 1;
+            match node::behind(&descriptors, name) {
+                Some(node::Node::Machines) => walked.runs_machine = true,
+                Some(node::Node::Device(number)) if wanted.contains(&number) => {
+                    held.extend(name.parse().ok().map(|fd| Held { fd, number }));
+                }
+                _ => {}
+            }
+        })?;
+        held.sort_unstable();
+        Ok(walked)
+    }
+
+    /// Adds DRM's accounting of what is held; says how many descriptors' cannot be read. One that
+    /// is closed meanwhile, or is no client's, has none.
+    pub(super) fn clients(&self, held: &[Held], text: &mut Vec<u8>, clients: &mut Vec<DrmClient>) -> u32 {
+        let mut unreadable = 0;
+        let of_drm = held.iter().filter(|held| held.number.major == DRM_MAJOR);
+        let mut folder = None;
+        for Held { fd, number } in of_drm {
+            text.clear();
+            let read = match &folder {
+                Some(folder) => Ok(folder),
+                None => self.0.folder("fdinfo").map(|opened| &*folder.insert(opened)),
+            }
+            .and_then(|folder: &Folder| folder.read_to(Number::new(*fd).as_str(), LARGEST_FDINFO, text));
+            match read {
+                Ok(()) => clients.extend(fdinfo::parse(text, *number)),
+                Err(error) if is_gone(&error) => {}
+                Err(_) => unreadable += 1,
+            }
+        }
+        unreadable
+    }
+
+    /// The text of its cgroup, as it is at this moment.
+    pub(super) fn cgroup(&self, text: &mut Vec<u8>) -> Result<(), Absence> {
+        const NAME: &str = "/proc/<pid>/cgroup";
+        text.clear();
+        self.0.read_to("cgroup", LARGEST_CGROUP, text).map_err(|error| match error.kind() {
+            // A kernel without cgroups has no such file of any process.
+            _ if is_gone(&error) && self.0.read_to("stat", 1, text).is_ok() => {
+                Absence::NotSupported { why: "the process has no file of its cgroup" }
+            }
+            _ if is_gone(&error) => Absence::Lost,
+            io::ErrorKind::PermissionDenied => Absence::NotPermitted { needs: Need::Access(NAME) },
+            _ => Absence::Failed { at: NAME, code: error.raw_os_error() },
+        })
+    }
+
+    /// On whose behalf it runs, by its cgroup at this moment.
+    pub(super) fn owner(&self, text: &mut Vec<u8>) -> Result<Owner, Absence> {
+        self.cgroup(text).map(|()| gpu_core::cgroup::owner(&String::from_utf8_lossy(text)))
+    }
+
+    /// What sandbox it is, if it is one: by its name, its first argument, and whether it holds a
+    /// file of virtual machines. Arguments that cannot be read say nothing.
+    pub(super) fn sandbox(&self, stat: &Stat, runs_machine: bool, text: &mut Vec<u8>) -> Option<Sandbox> {
+        text.clear();
+        let _ = self.0.read_to("cmdline", LARGEST_ARGUMENT, text);
+        let argument = text.split(|byte| *byte == 0).next().unwrap_or_default();
+        Sandbox::of(&stat.name, argument).or(runs_machine.then_some(Sandbox::VirtualMachine))
+    }
+}
+
+/// Its identity.
+pub(super) const fn key(boot: BootId, pid: Pid, stat: &Stat) -> ProcessKey {
+    ProcessKey { boot, pid, start: stat.start }
+}
+
+/// The device files among what is held, each once, in order.
+pub(super) fn numbers_to(held: &[Held], holds: &mut Vec<DeviceNumber>) {
+    holds.clear();
+    holds.extend(held.iter().map(|held| held.number));
+    holds.sort_unstable();
+    holds.dedup();
+}
