@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gpu_core::{Clock, Discovery, Host, Vendor};
-use gpu_host::{ProcSweeper, Roots, SystemClock, pid_namespace};
+use gpu_host::{Roots, SystemClock, WatchingSweeper, pid_namespace};
 
 /// What the builder was told about the machine that the program runs on.
 #[derive(Debug, Default)]
@@ -30,7 +30,8 @@ impl System {
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new_or_unknown(&roots.proc));
         let pids = pid_namespace::view(&roots.proc, roots.proc_is_usual());
-        let sweeper = Box::new(ProcSweeper::new(roots.proc.clone(), &clock).counting_in(pids));
+        let sweeper =
+            Box::new(WatchingSweeper::new(roots.proc.clone(), Arc::clone(&clock)).counting_in(pids));
         let discoveries = discoveries(&roots, &clock, self.nvml, wanted);
         (Host::new(discoveries, clock, sweeper).pids(pids), roots.sysfs)
     }

@@ -117,7 +117,8 @@ pub struct Sweep {
     /// the sweeper states. Always empty of a sweeper without memory, such as
     /// `gpu_host::ProcSweeper`.
     pub ended: Vec<EndedProcess>,
-    /// Ended processes that are in no list, since more ended than are remembered.
+    /// Ended processes that are in no list, since more ended than are remembered: all since the
+    /// sweeper was made.
     pub forgotten: u32,
     /// Processes that exist and could not be looked into, or not to the last descriptor (another
     /// user's, hidden by `hidepid`).
@@ -125,8 +126,8 @@ pub struct Sweep {
     /// Processes that were not looked into this time, since the work of one sweep is bounded: they
     /// come first in the next. 0 of a sweeper without bounds.
     pub postponed: u32,
-    /// Processes beyond those that the sweeper keeps an eye on: new descriptors of theirs are seen
-    /// as late as its slower promise says. 0 of a sweeper without memory.
+    /// Processes beyond those that the sweeper has room for: what they hold is seen when a driver
+    /// names them. 0 of a sweeper without memory.
     pub unwatched: u32,
     /// Descriptors whose accounting could not be read.
     pub unreadable_clients: u32,
@@ -208,8 +209,8 @@ impl Sweep {
     }
 }
 
-/// Looks over the machine's processes. `gpu_host::ProcSweeper` reads `/proc`; `gpu_sim`'s
-/// sweeps a simulated machine.
+/// Looks over the machine's processes. `gpu_host::WatchingSweeper` and `gpu_host::ProcSweeper` read
+/// `/proc`; `gpu_sim`'s sweeps a simulated machine.
 ///
 /// *Implementers:* a process that ends while it is looked at is left out and is no error;
 /// processes come out ordered by pid, each once; a DRM client comes out once

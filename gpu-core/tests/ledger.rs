@@ -9,7 +9,7 @@ use gpu_core::ledger::{
 };
 use gpu_core::{
     Bytes, Count, Entitlement, Exclusion, Incarnation, Owner, PartitionKind, Permille, SharingKind, UnitId,
-    WallTime, stored,
+    UnitName, WallTime, stored,
 };
 use site::{
     LIFE, board, claim, commit, cut, done, entry, gpu, holder, holding, instance, invalid, ledger, of,
@@ -187,9 +187,12 @@ fn what_is_not_held_is_not_released() {
 fn nobody_in_particular_holds_nothing_and_nobody_takes_a_place_that_is_taken() {
     let mut ledger = of(vec![board(1)]);
     done(&mut ledger, 1, reserve([gpu(1).into()]));
-    for holder in
-        [Owner::Machine, Owner::Hidden, Owner::Unit(String::new()), Owner::Unit("x".repeat(1 << 20))]
-    {
+    for holder in [
+        Owner::Machine,
+        Owner::Hidden,
+        Owner::Unit(UnitName::new("")),
+        Owner::Unit(UnitName::new(&"x".repeat(1 << 20))),
+    ] {
         let commit = gpu_core::ledger::Commit { holding: holding(1), holder, expiry: Expiry::Never };
         invalid(&mut ledger, 2, Body::Commit(commit));
     }

@@ -14,7 +14,7 @@ use gpu_core::ledger::{
 use gpu_core::stored::{self, Error, Record};
 use gpu_core::{
     Bytes, Container, Count, DeviceId, Fingerprint, Incarnation, NumaNode, Owner, PartitionKind, Permille,
-    Pod, QosClass, Runtime, SharingKind, SlurmJob, SlurmStep, Uuid, Vendor, WallTime,
+    Pod, QosClass, Runtime, SharingKind, SlurmJob, SlurmStep, UnitName, Uuid, Vendor, WallTime,
 };
 use site::{LIFE, board, claim, cut, gpu, holding, instance, ledger, shared};
 
@@ -54,7 +54,7 @@ fn entries() -> Vec<Body> {
         Body::Reserve(Reserve::new([claim(h100)]).until(Expiry::Lease(7))),
         commit(4, Owner::Slurm(job)),
         Body::Reserve(Reserve::new([claim(instance(3, 2).share(1, 3)), claim(inner).compute(Count(7))])),
-        commit(6, Owner::Unit("inference.service".into())),
+        commit(6, Owner::Unit(UnitName::new("inference.service"))),
         Body::Reserve(Reserve::new([gpu_core::ledger::Claim::new(xcp, Incarnation(u64::MAX))])),
         commit(8, Owner::Session { user: 1000 }),
         Body::Renew(Renew { holding: holding(8), expiry: Expiry::Never }),

@@ -53,8 +53,8 @@ impl Folder {
     ///
     /// # Errors
     /// The operating system's.
-    pub fn each(&self, visit: impl FnMut(&str)) -> io::Result<()> {
-        self.0.each(visit)
+    pub fn each(&self, mut visit: impl FnMut(&str)) -> io::Result<()> {
+        self.0.each_numbered(|name, _| visit(name))
     }
 
     /// The number in the file of that name, which absences call `label`.
@@ -97,6 +97,27 @@ impl Folder {
         self.0.link(name, room)
     }
 
+    /// Visits the names in the directory with the number that each has in its file system (0 where
+    /// that is not told); to be done once.
+    pub(crate) fn each_numbered(&self, visit: impl FnMut(&str, u64)) -> io::Result<()> {
+        self.0.each_numbered(visit)
+    }
+
+    /// The number of the directory in its file system; 0 where that is not told.
+    pub(crate) fn inode(&self) -> u64 {
+        self.0.inode()
+    }
+
+    /// True in the kernel's `/proc`, false in a tree of plain files.
+    pub(crate) fn is_proc(&self) -> bool {
+        self.0.is_proc()
+    }
+
+    /// Size of what has that name, in bytes, and when it was changed, in nanoseconds since 1970.
+    pub(crate) fn size_and_change(&self, name: &str) -> io::Result<(u64, u64)> {
+        self.0.size_and_change(name)
+    }
+
     /// The number of the character device behind that name, through links; `None` where it is
     /// something else, and on other systems than Linux.
     pub(crate) fn device(&self, name: &str) -> Option<DeviceNumber> {
@@ -128,16 +149,35 @@ impl Inner {
         Ok(Self(openat(&self.0, name, flags, Mode::empty())?))
     }
 
-    fn each(&self, mut visit: impl FnMut(&str)) -> io::Result<()> {
+    fn each_numbered(&self, mut visit: impl FnMut(&str, u64)) -> io::Result<()> {
         let mut buffer = [const { std::mem::MaybeUninit::uninit() }; 8192];
         let mut entries = rustix::fs::RawDir::new(&self.0, &mut buffer);
         while let Some(entry) = entries.next() {
-            match entry?.file_name().to_str() {
+            let entry = entry?;
+            match entry.file_name().to_str() {
                 Ok("." | "..") | Err(_) => {}
-                Ok(name) => visit(name),
+                Ok(name) => visit(name, entry.ino()),
             }
         }
         Ok(())
+    }
+
+    fn inode(&self) -> u64 {
+        rustix::fs::fstat(&self.0).map_or(0, |stat| stat.st_ino)
+    }
+
+    fn is_proc(&self) -> bool {
+        rustix::fs::fstatfs(&self.0).is_ok_and(|stat| stat.f_type == rustix::fs::PROC_SUPER_MAGIC)
+    }
+
+    fn size_and_change(&self, name: &str) -> io::Result<(u64, u64)> {
+        let stat = rustix::fs::statat(&self.0, name, rustix::fs::AtFlags::NO_AUTOMOUNT)?;
+        let part = |number: i64| u64::try_from(number).unwrap_or(0);
+        let seconds = part(stat.st_ctime as i64);
+        Ok((
+            part(stat.st_size),
+            seconds.saturating_mul(1_000_000_000).saturating_add(stat.st_ctime_nsec as u64),
+        ))
     }
 
     fn read(&self, name: &str, page: &mut [u8]) -> io::Result<usize> {
@@ -178,13 +218,27 @@ impl Inner {
         Self::open(&self.0.join(name))
     }
 
-    fn each(&self, mut visit: impl FnMut(&str)) -> io::Result<()> {
+    fn each_numbered(&self, mut visit: impl FnMut(&str, u64)) -> io::Result<()> {
         for entry in std::fs::read_dir(&self.0)? {
             if let Some(name) = entry?.file_name().to_str() {
-                visit(name);
+                visit(name, 0);
             }
         }
         Ok(())
+    }
+
+    fn inode(&self) -> u64 {
+        0
+    }
+
+    fn is_proc(&self) -> bool {
+        false
+    }
+
+    fn size_and_change(&self, name: &str) -> io::Result<(u64, u64)> {
+        let about = std::fs::metadata(self.0.join(name))?;
+        let change = about.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Ok((about.len(), u64::try_from(change.as_nanos()).unwrap_or(u64::MAX)))
     }
 
     fn read(&self, name: &str, page: &mut [u8]) -> io::Result<usize> {

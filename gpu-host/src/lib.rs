@@ -10,15 +10,17 @@
 //! | [`fdinfo`] | DRM's accounting of an open descriptor |
 //! | [`hwmon`] | sensor chips of a device |
 //! | [`boot`], [`SystemClock`] | which boot, and what time |
-//! | [`stat`], [`ProcSweeper`] | processes: name, start time, device files held open |
+//! | [`stat`], [`ProcSweeper`] | processes: name, start time, owner, device files held open |
+//! | [`WatchingSweeper`] | the same, but only what can have changed since the last sweep |
 //! | [`lock`] | nothing: it keeps writers of this family apart |
 //! | [`ContainerReader`] | what containers were given: device files, rules, environment, bundles, names |
 //! | [`cgroup`] | nothing: whose container, job or service a cgroup path is |
 //! | [`pid_namespace`] | whether a `/proc` counts as the machine itself does |
 //!
 //! Parsers take text, readers take a root; nothing below [`Roots::default`] knows `/sys` or
-//! `/proc`. Nothing is cached; files of sysfs that are read at every sample stay open, up to 512 of
-//! them ([`file::Attribute`]). Nothing is written but lock files and what a caller hands to
+//! `/proc`. Nothing is cached but what a [`WatchingSweeper`] says; files of sysfs that are read at
+//! every sample stay open, up to 512 of them ([`file::Attribute`]). Nothing is written but lock files
+//! and what a caller hands to
 //! [`file::write`], nothing is woken.
 
 #![forbid(unsafe_code)]
@@ -44,4 +46,4 @@ pub use clock::SystemClock;
 pub use container::ContainerReader;
 pub use folder::Folder;
 pub use roots::Roots;
-pub use sweeper::ProcSweeper;
+pub use sweeper::{Pace, ProcSweeper, WatchingSweeper};

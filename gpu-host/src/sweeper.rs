@@ -1,8 +1,13 @@
 //! [`ProcSweeper`]: one whole pass over `/proc`.
 
+mod ended;
+mod known;
+mod name;
 mod node;
-mod number;
+mod pace;
 mod process;
+mod table;
+mod watching;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +16,9 @@ use gpu_core::{BootId, Clock, Error, Pid, PidView, Sweep, SweepRequest, Sweeper,
 
 use crate::file;
 use crate::folder::Folder;
+pub use pace::Pace;
 use process::{Held, Process, Unread, Walked};
+pub use watching::WatchingSweeper;
 
 /// Looks over the processes under a `/proc`, every descriptor of each of them, at every sweep.
 ///
@@ -50,7 +57,7 @@ impl ProcSweeper {
         for pid in pids {
             let is_named = pass.request.pids.contains(&pid);
             match pass.look_into(pid, is_named, sweep) {
-                Err(Unread::Refused) => sweep.unreadable += 1,
+                Err(Unread::Refused) => pass.refuse(pid, sweep),
                 Ok(()) | Err(Unread::Gone) => {}
             }
         }
@@ -67,17 +74,19 @@ impl Sweeper for ProcSweeper {
             return Ok(());
         }
         let root = Folder::open(&self.root).map_err(|error| file::at_path(&self.root, error))?;
-        let mut pass = Pass { boot: self.boot, root: &root, request, held: Vec::new(), text: Vec::new() };
+        let mut pass = Pass::new(self.boot, &root, request);
         if !request.holders_of.is_empty() {
             self.holders(&mut pass, sweep)?;
         }
         for pid in request.pids {
-            if !sweep.processes.iter().any(|process| process.key.pid == *pid) {
-                match pass.describe(*pid) {
-                    Ok(process) => sweep.processes.push(process),
-                    Err(Unread::Gone) => {}
-                    Err(Unread::Refused) => sweep.unreadable += 1,
-                }
+            let is_told = sweep.processes.iter().any(|process| process.key.pid == *pid);
+            if is_told || pass.refused.contains(pid) {
+                continue;
+            }
+            match pass.describe(*pid) {
+                Ok(process) => sweep.processes.push(process),
+                Err(Unread::Gone) => {}
+                Err(Unread::Refused) => pass.refuse(*pid, sweep),
             }
         }
         sweep.processes.sort_by_key(|process| process.key.pid);
@@ -95,9 +104,22 @@ struct Pass<'a> {
     request: &'a SweepRequest<'a>,
     held: Vec<Held>,
     text: Vec<u8>,
+    /// Processes that were named and cannot be read: each counts once.
+    refused: Vec<Pid>,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    const fn new(boot: BootId, root: &'a Folder, request: &'a SweepRequest<'a>) -> Self {
+        Self { boot, root, request, held: Vec::new(), text: Vec::new(), refused: Vec::new() }
+    }
+
+    fn refuse(&mut self, pid: Pid, sweep: &mut Sweep) {
+        sweep.unreadable += 1;
+        if self.request.pids.contains(&pid) {
+            self.refused.push(pid);
+        }
+    }
+
     /// Adds the process if it holds a wanted file, or `is_named`.
     fn look_into(&mut self, pid: Pid, is_named: bool, sweep: &mut Sweep) -> Result<(), Unread> {
         let process = Process::open(self.root, pid)?;
@@ -114,9 +136,9 @@ impl Pass<'_> {
             return if walked.is_whole() { Ok(()) } else { Err(Unread::Refused) };
         }
         let mut swept = self.read(&process, pid, walked)?;
-        process::numbers_to(&self.held, &mut swept.holds);
+        process::numbers_to(self.held.iter(), &mut swept.holds);
         if self.request.clients {
-            let unreadable = process.clients(&self.held, &mut self.text, &mut swept.clients);
+            let unreadable = process.clients(self.held.iter(), &mut self.text, &mut swept.clients);
             sweep.unreadable_clients = sweep.unreadable_clients.saturating_add(unreadable);
         }
         sweep.unreadable += u32::from(!walked.is_whole());

@@ -2,64 +2,14 @@
 //! accounting says of it.
 
 #![cfg(unix)]
+#[path = "common/proc.rs"]
+#[allow(dead_code)] // other tests need the rest
+mod proc;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use gpu_core::{
-    Absence, Bytes, Clock, DeviceNumber, Owner, Pid, PidView, Runtime, Sandbox, Sweep, SweepRequest, Sweeper,
-};
-use gpu_host::{ProcSweeper, SystemClock};
-
-/// A `/proc` that goes away with the test.
-struct Proc(PathBuf);
-
-impl Proc {
-    fn new(name: &str) -> Self {
-        let root = std::env::temp_dir().join(format!("gpu-host-sweep-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&root);
-        Self(root)
-    }
-
-    fn process(&self, pid: u32) -> PathBuf {
-        let folder = self.0.join(pid.to_string());
-        fs::create_dir_all(folder.join("fd")).unwrap();
-        fs::create_dir_all(folder.join("fdinfo")).unwrap();
-        let stat = format!("{pid} (p{pid}) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 500 0 0\n");
-        fs::write(folder.join("stat"), stat).unwrap();
-        folder
-    }
-
-    /// A descriptor on a device file, with the text of its accounting where there is one.
-    fn descriptor(&self, pid: u32, fd: u32, device: &str, fdinfo: Option<&str>) {
-        let folder = self.process(pid);
-        std::os::unix::fs::symlink(device, folder.join("fd").join(fd.to_string())).unwrap();
-        if let Some(text) = fdinfo {
-            fs::write(folder.join("fdinfo").join(fd.to_string()), text).unwrap();
-        }
-    }
-
-    fn sweep(&self, request: &SweepRequest<'_>) -> Sweep {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new_or_unknown(Path::new("/nowhere")));
-        let sweeper = ProcSweeper::new(self.0.clone(), &clock).counting_in(PidView::Host);
-        let mut sweep = Sweep::new();
-        sweeper.sweep_into(request, &mut sweep).unwrap();
-        sweep
-    }
-}
-
-impl Drop for Proc {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-const WANTED: [DeviceNumber; 2] =
-    [DeviceNumber { major: 226, minor: 128 }, DeviceNumber { major: 226, minor: 129 }];
-
-fn text(id: u32, kib: u32) -> String {
-    format!("drm-driver: amdgpu\ndrm-pdev: 0000:05:00.0\ndrm-client-id: {id}\ndrm-memory-vram: {kib} KiB\n")
-}
+use gpu_core::{Absence, Bytes, Owner, Pid, PidView, Runtime, Sandbox, SweepRequest};
+use proc::{Proc, WANTED, text};
 
 #[test]
 fn clients_come_only_when_asked_for_and_only_of_wanted_files() {

@@ -66,7 +66,7 @@ const fn digit(value: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::owner::{Container, Pod, QosClass, Runtime};
+    use crate::owner::{Container, Pod, QosClass, Runtime, UnitName};
     use crate::uuid::Uuid;
 
     #[test]
@@ -79,7 +79,7 @@ mod tests {
             (Owner::Container(container(&"0123456789ABCDEF".repeat(4))), 70),
             (Owner::Container(container(&"f".repeat(63))), 69),
             (Owner::Container(container(&"g".repeat(64))), 70),
-            (Owner::Unit("x".repeat(64)), 67),
+            (Owner::Unit(UnitName::new(&"x".repeat(64))), 67),
             (Owner::Session { user: 7 }, 5),
         ];
         for (owner, size) in owners {

@@ -4,8 +4,8 @@ use std::io;
 
 use gpu_core::{Absence, BootId, DeviceNumber, DrmClient, Need, Owner, Pid, ProcessKey, Sandbox};
 
+use super::name::Name;
 use super::node;
-use super::number::Number;
 use crate::folder::Folder;
 use crate::stat::{self, Stat};
 use crate::{fdinfo, file};
@@ -46,6 +46,15 @@ fn is_gone(error: &io::Error) -> bool {
         || error.raw_os_error() == Some(3)
 }
 
+/// What the folder of a process's descriptors shows without being opened. Linux 6.2 and later
+/// show the number of descriptors as its size; a tree of plain files, when it was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Sign {
+    pub(super) size: u64,
+    /// In the kernel's `/proc`, when the kernel last made up the folder: says nothing.
+    pub(super) change: u64,
+}
+
 /// A descriptor that holds a wanted device file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Held {
@@ -76,7 +85,28 @@ pub(super) struct Process(Folder);
 
 impl Process {
     pub(super) fn open(root: &Folder, pid: Pid) -> Result<Self, Unread> {
-        Ok(Self(root.folder(Number::new(pid.0).as_str())?))
+        Ok(Self(root.folder(Name::number(pid.0).as_str())?))
+    }
+
+    /// The folder's number: the kernel makes a new one for whoever gets the process's number next.
+    /// It may make a new one for the same process too, when it is short of memory.
+    pub(super) fn inode(&self) -> u64 {
+        self.0.inode()
+    }
+
+    /// What tells that descriptors were opened or closed.
+    pub(super) fn sign(&self) -> Result<Sign, Unread> {
+        let (size, change) = self.0.size_and_change("fd")?;
+        Ok(Sign { size, change })
+    }
+
+    /// True when one descriptor of each device file in `held` is still open on it.
+    pub(super) fn still_holds(&self, held: &[Held]) -> bool {
+        held.iter().enumerate().all(|(at, one)| {
+            let is_told = held[..at].iter().any(|other| other.number == one.number);
+            let name = Name::descriptor(one.fd);
+            is_told || node::behind(&self.0, name.as_str()) == Some(node::Node::Device(one.number))
+        })
     }
 
     /// Name and start time.
@@ -110,9 +140,14 @@ impl Process {
 
     /// Adds DRM's accounting of what is held; says how many descriptors' cannot be read. One that
     /// is closed meanwhile, or is no client's, has none.
-    pub(super) fn clients(&self, held: &[Held], text: &mut Vec<u8>, clients: &mut Vec<DrmClient>) -> u32 {
+    pub(super) fn clients<'a>(
+        &self,
+        held: impl Iterator<Item = &'a Held>,
+        text: &mut Vec<u8>,
+        clients: &mut Vec<DrmClient>,
+    ) -> u32 {
         let mut unreadable = 0;
-        let of_drm = held.iter().filter(|held| held.number.major == DRM_MAJOR);
+        let of_drm = held.filter(|held| held.number.major == DRM_MAJOR);
         let mut folder = None;
         for Held { fd, number } in of_drm {
             text.clear();
@@ -120,7 +155,7 @@ impl Process {
                 Some(folder) => Ok(folder),
                 None => self.0.folder("fdinfo").map(|opened| &*folder.insert(opened)),
             }
-            .and_then(|folder: &Folder| folder.read_to(Number::new(*fd).as_str(), LARGEST_FDINFO, text));
+            .and_then(|folder: &Folder| folder.read_to(Name::number(*fd).as_str(), LARGEST_FDINFO, text));
             match read {
                 Ok(()) => clients.extend(fdinfo::parse(text, *number)),
                 Err(error) if is_gone(&error) => {}
@@ -166,9 +201,9 @@ pub(super) const fn key(boot: BootId, pid: Pid, stat: &Stat) -> ProcessKey {
 }
 
 /// The device files among what is held, each once, in order.
-pub(super) fn numbers_to(held: &[Held], holds: &mut Vec<DeviceNumber>) {
+pub(super) fn numbers_to<'a>(held: impl Iterator<Item = &'a Held>, holds: &mut Vec<DeviceNumber>) {
     holds.clear();
-    holds.extend(held.iter().map(|held| held.number));
+    holds.extend(held.map(|held| held.number));
     holds.sort_unstable();
     holds.dedup();
 }
