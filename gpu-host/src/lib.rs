@@ -6,6 +6,7 @@
 //! | [`mod@file`] | small kernel files: one open, one read, one close |
 //! | [`Folder`] | a directory held open, for many small files in it |
 //! | [`pci`] | functions on the PCI bus, and where two of them meet |
+//! | [`dmem`] | device memory as the kernel charges it to cgroups, and its limits: read and set |
 //! | [`drm`] | cards and render nodes, with their device numbers |
 //! | [`fdinfo`] | DRM's accounting of an open descriptor |
 //! | [`hwmon`] | sensor chips of a device |
@@ -17,8 +18,8 @@
 //! | [`pid_namespace`] | whether a `/proc` counts as the machine itself does |
 //!
 //! Parsers take text, readers take a root; nothing below [`Roots::default`] knows `/sys` or
-//! `/proc`. Nothing is cached, nothing is written but lock files and what a caller hands to
-//! [`file::write`], nothing is woken.
+//! `/proc`. Nothing is cached, nothing is written but lock files, limits that are [set](Dmem::limit)
+//! and what a caller hands to [`file::write`], nothing is woken.
 
 #![forbid(unsafe_code)]
 
@@ -26,6 +27,7 @@ pub mod boot;
 pub mod cgroup;
 mod clock;
 mod container;
+pub mod dmem;
 pub mod drm;
 pub mod fdinfo;
 pub mod file;
@@ -40,6 +42,7 @@ mod sweeper;
 
 pub use clock::SystemClock;
 pub use container::ContainerReader;
+pub use dmem::Dmem;
 pub use folder::Folder;
 pub use roots::Roots;
 pub use sweeper::ProcSweeper;
