@@ -13,13 +13,20 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gpu_core::cgroup::owner;
-use gpu_core::{Bytes, DeviceId, Error, ErrorKind, Inventory, KernelMemory, Owner, Pid, Tag};
+use gpu_core::{Absence, Bytes, DeviceId, Error, ErrorKind, Inventory, KernelMemory, Owner, Pid, Tag};
 
 use crate::{Roots, file};
 pub use limit::{LimitRefusal, LimitSet};
 pub use region::{RegionName, parse};
 
 const CONTROLLER: &str = "dmem";
+
+const NO_VERSION_2: &str = "cgroups of version 2 are not mounted here";
+const NO_CONTROLLER: &str =
+    "this kernel has no dmem controller here (Linux 6.14 and later, CONFIG_CGROUP_DMEM)";
+const NO_REGION: &str = "no driver registers a region of device memory";
+const WHYS: [&str; 3] = [NO_VERSION_2, NO_CONTROLLER, NO_REGION];
+
 /// Deepest tree, and most cgroups, that are looked at.
 const DEEPEST: usize = 64;
 const MOST: usize = 1 << 16;
@@ -66,8 +73,7 @@ impl Dmem {
     pub fn find(roots: &Roots) -> Result<Self, Error> {
         let (root, controllers) = hierarchy(&roots.cgroup)?;
         if !has(&controllers) {
-            let why = "this kernel has no dmem controller here (Linux 6.14 and later, CONFIG_CGROUP_DMEM)";
-            return Err(not_supported(&root.join("cgroup.controllers"), why));
+            return Err(not_supported(&root.join("cgroup.controllers"), NO_CONTROLLER));
         }
         let path = root.join("dmem.capacity");
         // Only the machine's own root has it: inside a namespace the current use names the regions.
@@ -77,7 +83,7 @@ impl Dmem {
         };
         let regions = parse(&text).map_err(|line| file::malformed(&path, &format!("{line:?}")))?;
         if regions.is_empty() {
-            return Err(not_supported(&path, "no driver registers a region of device memory"));
+            return Err(not_supported(&path, NO_REGION));
         }
         let regions = regions.into_iter().map(|(name, bytes)| (name, bytes.unwrap_or(Bytes::ZERO))).collect();
         Ok(Self { root, proc: roots.proc.clone(), regions })
@@ -201,7 +207,7 @@ fn hierarchy(root: &Path) -> Result<(PathBuf, String), Error> {
             return Ok((root, controllers));
         }
     }
-    Err(not_supported(root, "cgroups of version 2 are not mounted here"))
+    Err(not_supported(root, NO_VERSION_2))
 }
 
 fn has(controllers: &str) -> bool {
@@ -210,6 +216,14 @@ fn has(controllers: &str) -> bool {
 
 fn not_supported(path: &Path, why: &str) -> Error {
     Error::new(ErrorKind::NotSupported, path.display().to_string(), why)
+}
+
+/// The absence that stands for an error of [`Dmem::find`]: its reasons are few, and constant.
+pub(crate) fn absence(error: &Error) -> Absence {
+    match WHYS.iter().find(|why| error.detail() == **why) {
+        Some(why) => Absence::NotSupported { why },
+        None => error.absence("dmem"),
+    }
 }
 
 fn not_handed_down(parent: &Path) -> Error {

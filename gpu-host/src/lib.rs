@@ -13,7 +13,7 @@
 //! | [`boot`], [`SystemClock`] | which boot, and what time |
 //! | [`stat`], [`ProcSweeper`] | processes: name, start time, device files held open |
 //! | [`lock`] | nothing: it keeps writers of this family apart |
-//! | [`ContainerReader`] | what containers were given: device files, rules, environment, bundles, names |
+//! | [`ProcContainers`] | what containers were given: device files, rules, environment, bundles, names |
 //! | [`cgroup`] | nothing: whose container, job or service a cgroup path is |
 //! | [`pid_namespace`] | whether a `/proc` counts as the machine itself does |
 //!
@@ -41,7 +41,7 @@ pub mod stat;
 mod sweeper;
 
 pub use clock::SystemClock;
-pub use container::ContainerReader;
+pub use container::ProcContainers;
 pub use dmem::Dmem;
 pub use folder::Folder;
 pub use roots::Roots;

@@ -6,11 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gpu_core::{
-    Absence, Backend, Bytes, Container, ErrorKind, Inventory, KernelMemory, Owner, Pid, Runtime, Vendor,
-    compare_memory,
+    Absence, Backend, Bytes, Container, ContainerReader, ErrorKind, Inventory, KernelMemory, Owner, Pid,
+    Runtime, Vendor, compare_memory,
 };
 use gpu_host::dmem::{LimitRefusal, parse};
-use gpu_host::{Dmem, Roots};
+use gpu_host::{Dmem, ProcContainers, Roots};
 use gpu_sim::{Machine, SimBackend, Tree, World};
 
 struct Ground {
@@ -199,6 +199,9 @@ fn where_there_is_no_controller() {
         let error = Dmem::find(&roots).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotSupported, "{error}");
         assert!(matches!(error.absence("dmem"), Absence::NotSupported { .. }));
+        let reader = ProcContainers::new(&roots);
+        let absence = reader.kernel_memory(&Inventory::new()).unwrap_err();
+        assert!(absence.to_string().contains(error.detail()), "{absence}: {error}");
         error.to_string()
     };
     assert!(why().contains("version 2"), "{}", why());

@@ -14,7 +14,7 @@ use gpu_core::{
     Backend, ContainerFacts, DeviceNumber, EvidenceList, EvidenceSource, Known, Label, LabelSource, Owner,
     Pid, Strength, Vendor,
 };
-use gpu_host::{ContainerReader, Roots, cgroup};
+use gpu_host::{ProcContainers, Roots, cgroup};
 use gpu_sim::{Machine, SimBackend, World};
 use ground::{Ground, run};
 
@@ -45,7 +45,7 @@ impl Drop for Node {
 
 /// The machine, but for the folders of runtimes that the test started elsewhere: each pair is where
 /// they usually are, and where they are now.
-fn reader(ground: &Ground, links: &[(&str, &str)]) -> ContainerReader {
+fn reader(ground: &Ground, links: &[(&str, &str)]) -> ProcContainers {
     let host = ground.folder.join("host");
     fs::create_dir_all(&host).unwrap();
     symlink("/dev", host.join("dev")).unwrap();
@@ -54,11 +54,11 @@ fn reader(ground: &Ground, links: &[(&str, &str)]) -> ContainerReader {
         fs::create_dir_all(usual.parent().unwrap()).unwrap();
         symlink(ground.folder.join(now), usual).unwrap();
     }
-    ContainerReader::new(&Roots::default().host(host))
+    ProcContainers::new(&Roots::default().host(host))
 }
 
 /// The facts of the container that the process of that number is in, found among all owners.
-fn facts(reader: &ContainerReader, pid: &str) -> ContainerFacts {
+fn facts(reader: &ProcContainers, pid: &str) -> ContainerFacts {
     let pid = Pid(pid.trim().parse().unwrap_or_else(|_| panic!("no pid: {pid:?}")));
     let owner = cgroup::owner_of(Path::new("/proc"), pid).unwrap();
     let (owners, _) = reader.owners().unwrap();
@@ -225,7 +225,7 @@ fn podman() {
 /// the machine is itself a container.
 #[test]
 fn this_process() {
-    let reader = ContainerReader::new(&Roots::default());
+    let reader = ProcContainers::new(&Roots::default());
     let pid = Pid(std::process::id());
     let owner = cgroup::owner_of(Path::new("/proc"), pid).unwrap();
     let facts = reader.read(&owner, pid);
