@@ -115,7 +115,7 @@ pub use host::Host;
 pub use id::{DeviceId, PartitionId, PartitionKind, ShareId, Stability, UnitId};
 pub use interpretation::Interpretation;
 pub use inventory::{Inventory, Unmanaged};
-pub use kernel_memory::KernelMemory;
+pub use kernel_memory::{KernelMemory, MemoryComparison, compare_memory};
 pub use known::Known;
 pub use labels::{Label, LabelSource, Labels};
 pub use link::{Link, LinkKind, PcieAncestor};

@@ -239,8 +239,12 @@ fn specifications_are_declared() {
 #[test]
 fn a_world_gives_what_is_used() {
     let mut machine = Machine::preset("mixed").unwrap();
-    for (at, workload) in machine.workloads.iter_mut().enumerate().take(5) {
-        workload.cgroup = format!("/docker/{:064x}", at + 1);
+    for (at, workload) in machine.workloads.iter_mut().enumerate() {
+        workload.cgroup = match at {
+            4 => "/system.slice/render.service".to_owned(),
+            5 => "/system.slice/slurmstepd.scope/job_4711/step_0/user/task_3".to_owned(),
+            at => format!("/docker/{:064x}", at + 1),
+        };
     }
     machine.workloads[5].cgroup = "/".to_owned();
     let world = World::new(machine);
@@ -257,8 +261,11 @@ fn a_world_gives_what_is_used() {
     }
     assert_eq!(list.unresolved, []);
     assert_eq!(list.evidence.len(), 5, "{:?}", list.evidence);
-    // The last workload is in no container.
-    assert_eq!(list.unrestricted, [Owner::Machine]);
+    // The kernel keeps nothing from the job and the service; the job was given something all the same.
+    let unrestricted: Vec<String> = list.unrestricted.iter().map(ToString::to_string).collect();
+    assert_eq!(unrestricted, ["slurm 4711.0", "unit render.service"]);
     let parts: Vec<String> = given(&list).into_iter().map(|(part, ..)| part).collect();
-    assert_eq!(parts, ["gi:1", "gi:13", "whole", "whole", "whole"]);
+    assert_eq!(parts, ["gi:1", "gi:13", "whole", "whole", "xcp:3"]);
+    let job = list.evidence.last().unwrap();
+    assert_eq!((job.source, job.strength), (EvidenceSource::Slurm, Strength::Declared));
 }

@@ -1,4 +1,4 @@
-//! What containers, jobs and services were given, read: [`ContainerReader`].
+//! What containers, jobs and services were given, read: [`ProcContainers`].
 //!
 //! | fact | from | needs |
 //! |---|---|---|
@@ -18,67 +18,53 @@ mod dev;
 mod environ;
 mod gres;
 mod mount;
+mod node_state;
 mod rules;
 #[cfg(feature = "containers")]
 pub(crate) mod state;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use gpu_core::{ContainerFacts, Error, ErrorKind, Known, Owner, Pid};
+use gpu_core::{
+    Absence, ContainerFacts, ContainerReader, Error, ErrorKind, Inventory, KernelMemory, Known, Owner, Pid,
+};
 
-use crate::{Roots, cgroup, file};
-use gres::Gres;
-
-#[cfg(feature = "containers")]
-use state::{Bundles, CdiSpecs, Checkpoint};
+use crate::{Dmem, Roots, cgroup, file};
+use node_state::NodeState;
 
 #[cfg(not(feature = "containers"))]
 const NO_FEATURE: &str = "built without the feature containers";
 
 /// Reads what containers, jobs and services were given. What is the machine's (kubelet's checkpoint,
-/// CDI specifications, Slurm's configuration) is read once, when it is made.
+/// CDI specifications, Slurm's configuration) is read again when its file has changed.
 ///
 /// ```
-/// use gpu_core::Pid;
-/// use gpu_host::{ContainerReader, Roots};
-/// let reader = ContainerReader::new(&Roots::default());
+/// use gpu_host::{ProcContainers, Roots};
+/// let reader = ProcContainers::new(&Roots::default());
 /// let (owners, _) = reader.owners()?;
 /// let facts = reader.read(&owners[0].0, owners[0].1);
 /// println!("{}: {} device rules", facts.owner, facts.device_rules.map(|rules| rules.0.len()));
 /// # Ok::<(), gpu_core::Error>(())
 /// ```
-#[derive(Clone, Debug)]
-pub struct ContainerReader {
+#[derive(Debug)]
+pub struct ProcContainers {
     roots: Roots,
-    gres: Known<Gres>,
-    #[cfg(feature = "containers")]
-    checkpoint: Known<Checkpoint>,
-    #[cfg(feature = "containers")]
-    specs: CdiSpecs,
-    problems: Vec<Error>,
+    state: Mutex<Arc<NodeState>>,
 }
 
-impl ContainerReader {
-    /// A reader of the machine under these roots.
+impl ProcContainers {
+    /// A reader of the machine under these roots: processes, cgroups, and the machine's files.
     #[must_use]
     pub fn new(roots: &Roots) -> Self {
-        let mut problems = Vec::new();
-        Self {
-            gres: Gres::read(roots, &mut problems),
-            #[cfg(feature = "containers")]
-            checkpoint: Checkpoint::read(&roots.host, &mut problems),
-            #[cfg(feature = "containers")]
-            specs: CdiSpecs::read(&roots.host, &mut problems),
-            roots: roots.clone(),
-            problems,
-        }
+        Self { roots: roots.clone(), state: Mutex::new(Arc::new(NodeState::read(roots))) }
     }
 
     /// What of the machine's own files could not be read or makes no sense. A file that does not
     /// exist is none of these: most machines have no Slurm.
     #[must_use]
-    pub fn problems(&self) -> &[Error] {
-        &self.problems
+    pub fn problems(&self) -> Vec<Error> {
+        self.state().problems.clone()
     }
 
     /// Everybody on whose behalf a process runs, each with the process of the lowest number, which
@@ -110,6 +96,7 @@ impl ContainerReader {
     #[must_use]
     pub fn read(&self, owner: &Owner, pid: Pid) -> ContainerFacts {
         let folder = self.roots.proc.join(pid.to_string());
+        let state = self.state();
         let mut facts = ContainerFacts::new(owner.clone(), pid);
         let mounts = mount::read(&folder);
         facts.device_rules = rules::read(&self.roots, &folder);
@@ -119,28 +106,55 @@ impl ContainerReader {
             Err(absence) => Known::absent(*absence),
         };
         (facts.own_dev, facts.device_files) = dev::read(&self.roots, &folder, mounts.as_ref().ok());
-        facts.gres = gres::of_job(&self.gres, &facts);
-        self.states(&mut facts);
+        facts.gres = gres::of_job(&state.gres, &facts);
+        self.states(&state, &mut facts);
         facts
     }
 
+    /// What is the machine's, read again where it has changed.
+    fn state(&self) -> Arc<NodeState> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !state.is_current(&self.roots) {
+            *state = Arc::new(NodeState::read(&self.roots));
+        }
+        Arc::clone(&state)
+    }
+
     #[cfg(feature = "containers")]
-    fn states(&self, facts: &mut ContainerFacts) {
-        let bundles = Bundles { host: &self.roots.host };
-        let (bundle, labels) = bundles.read(&facts.owner);
-        (facts.bundle, facts.labels) = (bundle, labels);
-        facts.plugin_devices = state::plugin_devices(&self.checkpoint, facts);
-        facts.cdi = self.specs.of(facts);
+    fn states(&self, state: &NodeState, facts: &mut ContainerFacts) {
+        let bundles = state::Bundles { host: &self.roots.host };
+        (facts.bundle, facts.labels) = bundles.read(&facts.owner);
+        facts.plugin_devices = state::plugin_devices(&state.checkpoint, facts);
+        facts.cdi = state.specs.of(facts);
     }
 
     #[cfg(not(feature = "containers"))]
-    fn states(&self, facts: &mut ContainerFacts) {
+    #[allow(clippy::unused_self)]
+    fn states(&self, _: &NodeState, facts: &mut ContainerFacts) {
         facts.bundle = Known::unsupported(NO_FEATURE);
         facts.plugin_devices = Known::unsupported(NO_FEATURE);
         facts.labels = gpu_core::Labels::unsupported(NO_FEATURE);
         let names = cdi_names(facts);
         let device = |name| gpu_core::CdiDevice::new(name, Known::unsupported(NO_FEATURE));
         facts.cdi = names.into_iter().map(device).collect();
+    }
+}
+
+impl ContainerReader for ProcContainers {
+    fn containers(&self) -> Result<Vec<(Owner, Pid)>, Error> {
+        let (mut owners, _) = self.owners()?;
+        owners.retain(|(owner, _)| matches!(owner, Owner::Container(_) | Owner::Slurm(_)));
+        Ok(owners)
+    }
+
+    fn facts(&self, owner: &Owner, pid: Pid) -> ContainerFacts {
+        self.read(owner, pid)
+    }
+
+    /// What [`Dmem::read`] tells. Whoever wants to know what it could not read asks that.
+    fn kernel_memory(&self, inventory: &Inventory) -> Result<Vec<KernelMemory>, Absence> {
+        let dmem = Dmem::find(&self.roots).map_err(|error| crate::dmem::absence(&error))?;
+        Ok(dmem.read(inventory).memory)
     }
 }
 

@@ -6,6 +6,7 @@
 //! | [`mod@file`] | small kernel files: one open, one read, one close |
 //! | [`Folder`] | a directory held open, for many small files in it |
 //! | [`pci`] | functions on the PCI bus, and where two of them meet |
+//! | [`dmem`] | device memory as the kernel charges it to cgroups, and its limits: read and set |
 //! | [`drm`] | cards and render nodes, with their device numbers |
 //! | [`fdinfo`] | DRM's accounting of an open descriptor |
 //! | [`hwmon`] | sensor chips of a device |
@@ -13,15 +14,14 @@
 //! | [`stat`], [`ProcSweeper`] | processes: name, start time, owner, device files held open |
 //! | [`WatchingSweeper`] | the same, but only what can have changed since the last sweep |
 //! | [`lock`] | nothing: it keeps writers of this family apart |
-//! | [`ContainerReader`] | what containers were given: device files, rules, environment, bundles, names |
+//! | [`ProcContainers`] | what containers were given: device files, rules, environment, bundles, names |
 //! | [`cgroup`] | nothing: whose container, job or service a cgroup path is |
 //! | [`pid_namespace`] | whether a `/proc` counts as the machine itself does |
 //!
 //! Parsers take text, readers take a root; nothing below [`Roots::default`] knows `/sys` or
 //! `/proc`. Nothing is cached but what a [`WatchingSweeper`] says; files of sysfs that are read at
-//! every sample stay open, up to 512 of them ([`file::Attribute`]). Nothing is written but lock files
-//! and what a caller hands to
-//! [`file::write`], nothing is woken.
+//! every sample stay open, up to 512 of them ([`file::Attribute`]). Nothing is written but lock files,
+//! limits that are [set](Dmem::limit) and what a caller hands to [`file::write`]; nothing is woken.
 
 #![forbid(unsafe_code)]
 
@@ -29,6 +29,7 @@ pub mod boot;
 pub mod cgroup;
 mod clock;
 mod container;
+pub mod dmem;
 pub mod drm;
 pub mod fdinfo;
 pub mod file;
@@ -43,7 +44,8 @@ pub mod stat;
 mod sweeper;
 
 pub use clock::SystemClock;
-pub use container::ContainerReader;
+pub use container::ProcContainers;
+pub use dmem::Dmem;
 pub use folder::Folder;
 pub use roots::Roots;
 pub use sweeper::{Pace, ProcSweeper, WatchingSweeper};

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use gpu_core::{Absence, Container, DeviceNumber, Known, Owner, Pid, Runtime, SlurmJob};
-use gpu_host::{ContainerReader, Roots};
+use gpu_host::{ProcContainers, Roots};
 
 const ID: &str = "4444444444444444444444444444444444444444444444444444444444444444";
 
@@ -33,10 +33,10 @@ impl Ground {
         fs::write(path, content).unwrap();
     }
 
-    fn reader(&self) -> ContainerReader {
+    fn reader(&self) -> ProcContainers {
         let root = |name: &str| self.0.join(name);
         let roots = Roots::default().proc(root("proc")).cgroup(root("cgroup")).host(root("host"));
-        ContainerReader::new(&roots.sysfs(root("sys")))
+        ProcContainers::new(&roots.sysfs(root("sys")))
     }
 
     fn path(&self, path: &str) -> PathBuf {
@@ -63,6 +63,8 @@ fn everything_that_is_there_is_read() {
     ground.write("proc/7/mountinfo", mounts);
     let reader = ground.reader();
     assert_eq!(reader.problems(), []);
+    let containers = gpu_core::ContainerReader::containers(&reader).unwrap();
+    assert_eq!(containers, [(owner(), Pid(7))], "the machine's own processes are no container");
     let (owners, unreadable) = reader.owners().unwrap();
     assert_eq!((owners.contains(&(owner(), Pid(7))), owners.len(), unreadable), (true, 2, 0));
     let facts = reader.read(&owner(), Pid(7));
@@ -174,8 +176,11 @@ fn a_job_of_slurms() {
     let gres = facts.gres.value().unwrap();
     let file = |at: usize| gres[at].files.value().map(|files| files[0].path.as_str());
     assert_eq!((file(0), file(1), file(2)), (Some("/dev/nvidia1"), Some("/dev/nvidia3"), None));
+    // What changes is read again.
+    let reader = ground.reader();
+    assert!(reader.read(&owner, Pid(7)).gres.value().unwrap()[0].files.value().is_some());
     fs::remove_file(ground.path("host/etc/slurm/gres.conf")).unwrap();
-    let facts = ground.reader().read(&owner, Pid(7));
+    let facts = reader.read(&owner, Pid(7));
     assert!(facts.gres.value().unwrap().iter().all(|device| device.files.value().is_none()));
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use gpu_core::{
-    Absence, ContainerFacts, ContainerReader, DeviceFile, DeviceNode, Error, EvidenceList, Interpretation,
-    Inventory, KernelMemory, Known, Owner, Pid, Vendor, cgroup,
+    Absence, ContainerFacts, ContainerReader, DeviceFile, DeviceNode, Error, EvidenceList, GresDevice,
+    Interpretation, Inventory, KernelMemory, Known, Owner, Pid, Vendor, cgroup,
 };
 
 use crate::capability::Capability;
@@ -12,7 +12,7 @@ use crate::gpu::{Gpu, Silicon};
 use crate::machine::Machine;
 use crate::workload::{Part, Use};
 use crate::world::World;
-use crate::{amd, inventory};
+use crate::{amd, inventory, kernel_memory};
 
 /// Major numbers of the kernel's list of devices: NVIDIA's GPUs, and DRM.
 const NVIDIA: u32 = 195;
@@ -41,7 +41,8 @@ fn is_drm(file: &DeviceFile) -> bool {
 
 impl World {
     /// What each container and job of the world was given, as a machine with cgroup version 2 shows
-    /// it: the device files of what its processes use. Everybody else sees the machine's own `/dev`.
+    /// it: a container the device files of what its processes use, a job the same as its `gres.conf`
+    /// has them. All but containers see the machine's own `/dev`.
     ///
     /// ```
     /// use gpu_core::{Backend, EvidenceList, Strength, Vendor};
@@ -59,13 +60,13 @@ impl World {
     #[must_use]
     pub fn container_facts(&self) -> Vec<ContainerFacts> {
         let scene = self.scene();
-        let mut by_owner: BTreeMap<Owner, (Pid, Vec<DeviceFile>)> = BTreeMap::new();
+        let mut by_owner: BTreeMap<Owner, (Pid, Vec<GresDevice>)> = BTreeMap::new();
         for workload in scene.running() {
             let owner = cgroup::owner(&format!("0::{}", workload.cgroup));
-            let (_, files) = by_owner.entry(owner).or_insert((workload.pid, Vec::new()));
-            files.extend(workload.uses.iter().flat_map(|of| device_files(scene.machine(), of)));
+            let (_, devices) = by_owner.entry(owner).or_insert((workload.pid, Vec::new()));
+            devices.extend(workload.uses.iter().map(|of| gres(scene.machine(), of)));
         }
-        by_owner.into_iter().map(|(owner, (pid, files))| facts(owner, pid, files)).collect()
+        by_owner.into_iter().map(|(owner, (pid, devices))| facts(owner, pid, devices)).collect()
     }
 }
 
@@ -83,28 +84,43 @@ impl ContainerReader for SimContainers {
         known.unwrap_or_else(|| ContainerFacts::new(owner.clone(), pid))
     }
 
-    fn kernel_memory(&self, _inventory: &Inventory) -> Result<Vec<KernelMemory>, Absence> {
-        Err(Absence::NotSupported { why: "a simulated kernel without the dmem controller" })
+    fn kernel_memory(&self, inventory: &Inventory) -> Result<Vec<KernelMemory>, Absence> {
+        let machine = self.0.machine();
+        if machine.gpus.iter().all(|gpu| kernel_memory::regions(gpu).is_empty()) {
+            return Err(Absence::NotSupported { why: "no driver registers a region of device memory" });
+        }
+        let mut memory = self.0.kernel_memory();
+        memory.retain(|of| inventory.device(of.device).is_some());
+        Ok(memory)
     }
 }
 
-fn facts(owner: Owner, pid: Pid, mut files: Vec<DeviceFile>) -> ContainerFacts {
-    files.sort_unstable();
-    files.dedup();
+fn facts(owner: Owner, pid: Pid, devices: Vec<GresDevice>) -> ContainerFacts {
     let has_own = matches!(owner, Owner::Container(_));
+    let is_job = matches!(owner, Owner::Slurm(_));
     let mut facts = ContainerFacts::new(owner, pid);
     facts.own_dev = has_own.into();
-    facts.device_files = match has_own {
-        true => files.into(),
-        false => Known::unsupported("its /dev is the machine's own"),
+    facts.device_files = if has_own {
+        let files = devices.iter().filter_map(|device| device.files.value()).flatten();
+        let mut files: Vec<DeviceFile> = files.cloned().collect();
+        files.sort_unstable();
+        files.dedup();
+        files.into()
+    } else {
+        Known::unsupported("its /dev is the machine's own")
     };
     facts.device_rules = Known::unsupported("cgroup version 2 has no list of device rules");
+    if is_job {
+        facts.gres = devices.into();
+    }
     facts
 }
 
-fn device_files(machine: &Machine, of: &Use) -> Vec<DeviceFile> {
-    let Some(gpu) = machine.gpus.get(of.gpu) else { return Vec::new() };
-    nodes(gpu, of.part).into_iter().map(|node| DeviceFile::new(node.path, node.number)).collect()
+/// A use, as Slurm's configuration would have it.
+fn gres(machine: &Machine, of: &Use) -> GresDevice {
+    let nodes = machine.gpus.get(of.gpu).map(|gpu| nodes(gpu, of.part)).unwrap_or_default();
+    let files = nodes.into_iter().map(|node| DeviceFile::new(node.path, node.number));
+    GresDevice::new(u32::try_from(of.gpu).unwrap_or(u32::MAX), files.collect::<Vec<_>>().into())
 }
 
 /// What a runtime puts into a container for a part of a GPU.

@@ -37,6 +37,7 @@ mod fault;
 mod gpu;
 mod intel;
 mod inventory;
+mod kernel_memory;
 pub mod library;
 mod machine;
 mod mig;

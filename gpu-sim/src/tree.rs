@@ -6,6 +6,7 @@
 //! sysfs, hwmon, virtual functions). Links are relative: a tree may be moved.
 
 mod amd;
+mod cgroup;
 mod damage;
 mod disk;
 mod intel;
@@ -45,6 +46,13 @@ impl Tree {
     #[must_use]
     pub fn proc(&self) -> PathBuf {
         self.root.join("proc")
+    }
+
+    /// The tree of cgroups of version 2: stands for `/sys/fs/cgroup`. Written where processes are in
+    /// cgroups, with what the controller `dmem` charges.
+    #[must_use]
+    pub fn cgroup(&self) -> PathBuf {
+        self.root.join("sys/fs/cgroup")
     }
 
     /// Every file of the trees, as a path below their root.
@@ -171,6 +179,7 @@ fn plan(scene: &Scene) -> Plan {
     amd::compute_driver(&mut plan, scene);
     nvidia::driver(&mut plan, scene);
     process::processes(&mut plan, scene);
+    cgroup::hierarchy(&mut plan, scene);
     for fault in &scene.machine().faults {
         apply(fault, &mut plan);
     }

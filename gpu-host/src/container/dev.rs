@@ -38,7 +38,9 @@ pub(super) fn read(
         Ok(dev) => dev,
         Err(absence) => return (Known::absent(absence), Known::absent(absence)),
     };
-    let machines = linux::open_dev(&roots.proc.join("1/root")).or_else(|_| linux::open_dev(&roots.host));
+    // Some kernels show the first process to nobody.
+    let first = linux::open_dev(&roots.proc.join("1/root"));
+    let machines = first.or_else(|why| linux::open_machines(&roots.host.join("dev")).map_err(|_| why));
     let own = match machines.map(|machines| linux::are_same(&dev, &machines)) {
         Ok(Some(same)) => Known::from(!same),
         Ok(None) => Known::absent(Absence::Failed { at: linux::NAME, code: None }),
@@ -95,6 +97,12 @@ mod linux {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = openat(CWD, root, flags, Mode::empty()).map_err(absence)?;
         openat(&root, "dev", inside(), Mode::empty()).map_err(absence)
+    }
+
+    /// The machine's own `/dev`, where its files are: nobody in a container decides what lies there.
+    pub(super) fn open_machines(dev: &Path) -> Result<OwnedFd, Absence> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(CWD, dev, flags, Mode::empty()).map_err(absence)
     }
 
     /// A folder in one, where there is one.
