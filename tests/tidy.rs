@@ -103,7 +103,7 @@ fn front_pages_define_nothing() {
 }
 
 /// Where the published libraries stand.
-const LIBRARIES: [&str; 8] = [
+const LIBRARIES: [&str; 9] = [
     "gpu-core/src/",
     "gpu-host/src/",
     "gpu-nvidia/src/",
@@ -111,6 +111,7 @@ const LIBRARIES: [&str; 8] = [
     "gpu-amd/src/",
     "gpu-amd/rocm-smi/src/",
     "gpu-intel/src/",
+    "gpu-intel/level-zero-sys/src/",
     "src/",
 ];
 
