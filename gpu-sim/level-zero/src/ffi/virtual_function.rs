@@ -33,7 +33,9 @@ sysman! {
         let (board, index) = s.part(vf, Kind::VirtualFunction)?;
         function(&board, index)?;
         // Nothing of a description runs on a virtual function.
-        s.list(count, out, &[zes_vf_util_mem_exp2_t { vfMemLocation: level_zero_sys::zes_mem_loc_t::DEVICE, ..zes_vf_util_mem_exp2_t::new() }])
+        let mut row = zes_vf_util_mem_exp2_t::new();
+        row.vfMemLocation = level_zero_sys::zes_mem_loc_t::DEVICE;
+        s.list(count, out, &[row])
     };
     fn zesVFManagementGetVFEngineUtilizationExp2(vf: Handle, count: Out<u32>, out: Out<zes_vf_util_engine_exp2_t>) |s| {
         let (board, index) = s.part(vf, Kind::VirtualFunction)?;
