@@ -39,7 +39,7 @@
 //!
 //! A GPU that sleeps (`power/runtime_status`) is not touched and reads `Asleep`.
 
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "level-zero"), forbid(unsafe_code))]
 
 mod backend;
 mod board;
@@ -48,10 +48,13 @@ mod error;
 mod evidence;
 mod i915;
 mod inventory;
+#[cfg(feature = "level-zero")]
+pub mod level_zero;
 mod model;
 mod partition;
 mod process;
 mod reading;
+mod second;
 mod topology;
 mod xe;
 

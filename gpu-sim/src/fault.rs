@@ -82,4 +82,14 @@ pub enum Fault {
     GarbageUtilisation,
     /// The management library's indexes run against PCI order, as after a reset.
     IndexesPermuted,
+    /// The length of every list that the library tells is garbage: almost as large as it can be.
+    GarbageCounts,
+    /// Every handle that the library hands out in a list is null.
+    NullHandles,
+    /// The library leaves the slot of a function empty, as a driver does that does not have it
+    /// (Level Zero).
+    EmptySlot {
+        /// Name of the function, such as `zesDeviceEnumFans`; `*` for all that may be missing.
+        function: String,
+    },
 }

@@ -2,6 +2,7 @@
 
 mod fdinfo;
 mod process;
+mod tile;
 
 use gpu_core::DrmClient;
 
@@ -11,6 +12,7 @@ use crate::workload::Workload;
 
 pub(crate) use fdinfo::text as fdinfo;
 pub(crate) use process::readings;
+pub use tile::IntelTile;
 
 /// DRM's accounting of one use, as a sweep brings it; `None` on a GPU of another vendor.
 pub(crate) fn client(scene: &Scene, workload: &Workload, number: usize) -> Option<DrmClient> {

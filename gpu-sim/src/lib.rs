@@ -61,6 +61,7 @@ pub use gpu::{
     IntelDriver, IntelSpec, MemorySpec, MigProfile, MigSpec, NvidiaSpec, PcieSpec, PowerSpec, Silicon,
     ThermalSpec, TileSpec, VfSpec, XcpSpec,
 };
+pub use intel::IntelTile;
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};
 pub use mig::{COMPUTE_SLICES, MigRefusal};
 pub use partitioner::SimPartitioner;

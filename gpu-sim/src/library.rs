@@ -20,6 +20,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::machine::Machine;
 
+pub mod level_zero;
+
 /// What cargo calls the library, without prefix and suffix.
 const CRATE: &str = "gpu_sim_nvml";
 
@@ -35,12 +37,15 @@ pub const fn name() -> &'static str {
 /// # Errors
 /// `NotFound`, with what was looked for, when it has not been built.
 pub fn built() -> io::Result<PathBuf> {
+    built_of(CRATE, "gpu-sim-nvml")
+}
+
+fn built_of(library: &str, package: &str) -> io::Result<PathBuf> {
     let program = std::env::current_exe()?;
-    let name = format!("{DLL_PREFIX}{CRATE}{DLL_SUFFIX}");
+    let name = format!("{DLL_PREFIX}{library}{DLL_SUFFIX}");
     let found = program.ancestors().skip(1).map(|folder| folder.join(&name)).find(|path| path.is_file());
     found.ok_or_else(|| {
-        let what =
-            format!("no {name} above {}: build it with cargo build -p gpu-sim-nvml", program.display());
+        let what = format!("no {name} above {}: build it with cargo build -p {package}", program.display());
         io::Error::new(io::ErrorKind::NotFound, what)
     })
 }
@@ -51,8 +56,12 @@ pub fn built() -> io::Result<PathBuf> {
 /// # Errors
 /// When a file cannot be copied or written.
 pub fn install(library: &Path, machine: &Machine, folder: &Path) -> io::Result<PathBuf> {
+    install_as(name(), library, machine, folder)
+}
+
+fn install_as(name: &str, library: &Path, machine: &Machine, folder: &Path) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
-    let path = folder.join(name());
+    let path = folder.join(name);
     fs::copy(library, &path)?;
     fs::write(folder.join("machine.json"), machine.to_json())?;
     Ok(path)

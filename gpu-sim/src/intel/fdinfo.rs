@@ -14,14 +14,14 @@ use crate::workload::{Part, Use, UseKind, Workload};
 const SYSTEM: Bytes = Bytes::mib(2);
 
 /// Work of one client by what engines do: drawing, computing, copying, video.
-struct Work {
-    render: Nanoseconds,
-    compute: Nanoseconds,
-    copy: Nanoseconds,
-    video: Nanoseconds,
+pub(super) struct Work {
+    pub(super) render: Nanoseconds,
+    pub(super) compute: Nanoseconds,
+    pub(super) copy: Nanoseconds,
+    pub(super) video: Nanoseconds,
 }
 
-fn work(of: &Use, age: Nanoseconds) -> Work {
+pub(super) fn work(of: &Use, age: Nanoseconds) -> Work {
     let busy = busy_time(of, age);
     let video =
         of.encoder_busy.integral(Nanoseconds::ZERO, age) + of.decoder_busy.integral(Nanoseconds::ZERO, age);
@@ -112,7 +112,7 @@ fn regions(client: &mut DrmClient, of: &Use, intel: &IntelSpec, memory: Bytes) {
 }
 
 /// The part of one tile, in whole KiB; the first has what is left over.
-fn share(memory: Bytes, tile: u64, tiles: u64) -> Bytes {
+pub(super) fn share(memory: Bytes, tile: u64, tiles: u64) -> Bytes {
     let part = memory.get() / tiles / 1024 * 1024;
     Bytes(if tile == 0 { memory.get() - part * (tiles - 1) } else { part })
 }
