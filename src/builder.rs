@@ -43,6 +43,19 @@ impl NodeBuilder {
         self
     }
 
+    /// Reads control groups under this directory instead of `/sys/fs/cgroup`.
+    pub fn cgroup_root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.system.cgroup_root = Some(root.into());
+        self
+    }
+
+    /// Reads the files of container runtimes, kubelet and Slurm below this directory instead of `/`:
+    /// an agent in a container names where the machine's own root is mounted.
+    pub fn host_root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.system.host_root = Some(root.into());
+        self
+    }
+
     /// Loads NVIDIA's library from this file alone, instead of looking in the usual places.
     /// Loading a library runs its code: it is to be trusted.
     pub fn nvml(mut self, library: impl Into<PathBuf>) -> Self {

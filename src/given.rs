@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use gpu_core::{ContainerFacts, Evidence, EvidenceList, Fingerprint, Inventory, Owner, Pid, Sweep};
+use gpu_core::{
+    Absence, Bytes, ContainerFacts, Evidence, EvidenceList, Fingerprint, Inventory, KernelMemory, Owner, Pid,
+    Sweep,
+};
 
 use crate::node::Node;
 
@@ -20,18 +23,39 @@ pub(crate) struct Given {
     interpreted: Option<Fingerprint>,
     until_all: u32,
     is_read: bool,
+    kernel_memory: Option<Result<Vec<KernelMemory>, Absence>>,
 }
 
 impl Given {
     /// Reads what is new; says whether anything can be said at all.
     pub(crate) fn look(&mut self, node: &Node, inventory: &Inventory, sweep: &Sweep) -> bool {
-        let is_new = self.read(node, sweep);
+        let is_new = self.read(node, sweep) | self.account(node, inventory);
         let fingerprint = inventory.fingerprint();
         if is_new || self.interpreted != Some(fingerprint) {
             self.interpret(node, inventory);
             self.interpreted = Some(fingerprint);
         }
         self.is_read
+    }
+
+    pub(crate) fn kernel_memory(&self) -> Result<&[KernelMemory], Absence> {
+        const NO_READER: Absence = Absence::NotSupported { why: "the node has nothing to read it with" };
+        match &self.kernel_memory {
+            Some(Ok(memory)) => Ok(memory),
+            Some(Err(absence)) => Err(*absence),
+            None => Err(NO_READER),
+        }
+    }
+
+    /// Reads the kernel's account; says whether a limit has changed, which is evidence.
+    fn account(&mut self, node: &Node, inventory: &Inventory) -> bool {
+        let limits = |given: &Self| -> Vec<(Owner, Option<Bytes>)> {
+            let memory = given.kernel_memory().unwrap_or_default();
+            memory.iter().map(|of| (of.owner.clone(), of.max)).collect()
+        };
+        let before = limits(self);
+        self.kernel_memory = node.container_reader().map(|reader| reader.kernel_memory(inventory));
+        limits(self) != before
     }
 
     pub(crate) const fn is_read(&self) -> bool {
@@ -83,6 +107,11 @@ impl Given {
             for backend in node.backends() {
                 // A backend that cannot read it has nothing to add.
                 let _ = backend.evidence(facts, inventory, &mut self.evidence);
+            }
+        }
+        for memory in self.kernel_memory.iter().flatten().flatten() {
+            if let Some(evidence) = memory.evidence(inventory) {
+                self.evidence.push(evidence);
             }
         }
         for evidence in &self.known {

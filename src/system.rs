@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gpu_core::{Clock, Discovery, Host, Vendor};
-use gpu_host::{Roots, SystemClock, WatchingSweeper, pid_namespace};
+use gpu_host::{ProcContainers, Roots, SystemClock, WatchingSweeper, pid_namespace};
 
 /// What the builder was told about the machine that the program runs on.
 #[derive(Debug, Default)]
 pub(crate) struct System {
     pub(crate) sysfs_root: Option<PathBuf>,
     pub(crate) proc_root: Option<PathBuf>,
+    pub(crate) cgroup_root: Option<PathBuf>,
+    pub(crate) host_root: Option<PathBuf>,
     pub(crate) nvml: Option<PathBuf>,
     pub(crate) locks: Option<PathBuf>,
 }
@@ -25,6 +27,12 @@ impl System {
         if let Some(root) = self.proc_root {
             roots = roots.proc(root);
         }
+        if let Some(root) = self.cgroup_root {
+            roots = roots.cgroup(root);
+        }
+        if let Some(root) = self.host_root {
+            roots = roots.host(root);
+        }
         if let Some(folder) = self.locks {
             roots = roots.locks(folder);
         }
@@ -32,8 +40,9 @@ impl System {
         let pids = pid_namespace::view(&roots.proc, roots.proc_is_usual());
         let sweeper =
             Box::new(WatchingSweeper::new(roots.proc.clone(), Arc::clone(&clock)).counting_in(pids));
+        let containers = ProcContainers::new(&roots);
         let discoveries = discoveries(&roots, &clock, self.nvml, wanted);
-        (Host::new(discoveries, clock, sweeper).pids(pids), roots.sysfs)
+        (Host::new(discoveries, clock, sweeper).pids(pids).containers(containers), roots.sysfs)
     }
 }
 

@@ -1,7 +1,9 @@
 //! [`Watch`]: who uses what, look after look.
 
 use gpu_core::attribution::{Attribution, History, Look, MpsRule, attribute};
-use gpu_core::{ContainerFacts, Evidence, EvidenceList, Inventory, Owner, Query, Sample, Sweep};
+use gpu_core::{
+    Absence, ContainerFacts, Evidence, EvidenceList, Inventory, KernelMemory, Owner, Query, Sample, Sweep,
+};
 
 use crate::given::Given;
 use crate::node::Node;
@@ -65,6 +67,9 @@ impl<'n> Watch<'n> {
         if self.given.look(self.node, &self.inventory, &self.sweep) {
             look = look.evidence(self.given.evidence());
         }
+        if let Ok(memory) = self.given.kernel_memory() {
+            look = look.kernel_memory(memory);
+        }
         attribute(&look, &mut self.history)
     }
 
@@ -73,6 +78,14 @@ impl<'n> Watch<'n> {
     #[must_use]
     pub fn evidence(&self) -> Option<&EvidenceList> {
         self.given.is_read().then(|| self.given.evidence())
+    }
+
+    /// Device memory as the kernel charged it to owners at the last look.
+    ///
+    /// # Errors
+    /// Why the kernel keeps no such account here.
+    pub fn kernel_memory(&self) -> Result<&[KernelMemory], Absence> {
+        self.given.kernel_memory()
     }
 
     /// What the machine shows of what an owner was given, as it was read: once in the owner's life,

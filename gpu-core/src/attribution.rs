@@ -71,6 +71,7 @@ use part::Part;
 use crate::absence::Absence;
 use crate::apportion::apportion;
 use crate::id::UnitId;
+use crate::kernel_memory::{MemoryComparison, compare_memory};
 use crate::owner::{Container, Owner, Pod, SlurmJob};
 use crate::quantity::{Bytes, Nanoseconds, Permille};
 use crate::reading::Reading;
@@ -86,6 +87,9 @@ pub struct Attribution {
     pub balances: Vec<UnitBalance>,
     /// What processes used that ended since the look before; those that an embedder adds up, once.
     pub ended: Vec<EndedUse>,
+    /// The kernel's own account of device memory beside the lines', by owner and device, where the
+    /// kernel keeps one: two accounts, never added.
+    pub memory_accounts: Vec<MemoryComparison>,
     /// What is at odds between what was given and what is used; empty when no evidence was
     /// looked for.
     pub contradictions: Vec<Contradiction>,
@@ -157,7 +161,19 @@ pub fn attribute(look: &Look<'_>, history: &mut History) -> Attribution {
     }
     let balances = look.inventory.units().map(|unit| balance(unit, look, &lines, &unscaled)).collect();
     let contradictions = look.evidence.map(|all| standing::contradictions(&lines, all)).unwrap_or_default();
-    Attribution { lines, balances, ended, contradictions }
+    let memory_accounts = memory_accounts(look, &lines);
+    Attribution { lines, balances, ended, memory_accounts, contradictions }
+}
+
+fn memory_accounts(look: &Look<'_>, lines: &[Line]) -> Vec<MemoryComparison> {
+    let Some(kernel) = look.kernel_memory else { return Vec::new() };
+    // The kernel keeps no account on devices whose driver feeds it none.
+    let is_kept = |line: &&Line| kernel.iter().any(|of| of.device == line.unit.device());
+    let shown = lines
+        .iter()
+        .filter(is_kept)
+        .filter_map(|line| Some((line.holder.owner()?.clone(), line.unit.device(), line.memory.ok()?.value)));
+    compare_memory(kernel, shown)
 }
 
 /// The parts of one owner and role on one unit make a line.

@@ -22,6 +22,9 @@
 //! ended[]          processes that ended since the look before, each told once: unit, owner (in
 //!                  words), pid, name, began_ns, lasted_ns, memory_peak_bytes, time_ns, unseen_ns (of
 //!                  that time, what is in no earlier look), basis
+//! kernel_memory    accounts[] {owner, device, region, current_bytes, peak_bytes, max_bytes (null: no
+//!                  limit), min_bytes, low_bytes}, or null; compared[] {owner, device, kernel_bytes,
+//!                  processes_bytes, only_kernel_bytes, only_processes_bytes}
 //! contradictions[] owner (in words), unit, kind
 //! unresolved[]     owner (in words), source, text, why: given, and names nothing that is here
 //! unreadable       processes that could not be looked into
@@ -34,7 +37,9 @@
 use gpu_accounting::attribution::{
     Attributed, Balance, EndedUse, EngineUse, Line, LineProcess, Role, Standing, UnitBalance,
 };
-use gpu_accounting::{Absence, Bytes, Container, Known, Label, Owner, SlurmJob, VendorOutcome};
+use gpu_accounting::{
+    Absence, Bytes, Container, KernelMemory, Known, Label, MemoryComparison, Owner, SlurmJob, VendorOutcome,
+};
 use serde_json::{Value, json};
 
 use crate::facts::Facts;
@@ -60,6 +65,7 @@ pub fn report(report: &Report<'_>) -> Result<String, serde_json::Error> {
         "others": others(report),
         "balances": attribution.balances.iter().map(balance).collect::<Vec<_>>(),
         "ended": attribution.ended.iter().map(ended).collect::<Vec<_>>(),
+        "kernel_memory": kernel_memory(report),
         "contradictions": odds.collect::<Vec<_>>(),
         "unresolved": unresolved.collect::<Vec<_>>(),
         "unreadable": report.unreadable(),
@@ -228,6 +234,34 @@ fn ended(of: &EndedUse) -> Facts {
         .result("time_ns", of.time)
         .result("unseen_ns", of.unseen)
         .with("basis", of.basis)
+}
+
+fn kernel_memory(report: &Report<'_>) -> Facts {
+    let account = |of: &KernelMemory| {
+        json!({
+            "owner": of.owner.to_string(),
+            "device": of.device,
+            "region": of.region,
+            "current_bytes": of.current,
+            "peak_bytes": of.peak,
+            "max_bytes": of.max,
+            "min_bytes": of.min,
+            "low_bytes": of.low,
+        })
+    };
+    let comparison = |of: &MemoryComparison| {
+        json!({
+            "owner": of.owner.to_string(),
+            "device": of.device,
+            "kernel_bytes": of.kernel,
+            "processes_bytes": of.processes,
+            "only_kernel_bytes": of.only_kernel(),
+            "only_processes_bytes": of.only_processes(),
+        })
+    };
+    let accounts = report.kernel_memory.map(|all| all.iter().map(account).collect::<Vec<_>>());
+    let compared = report.attribution.memory_accounts.iter().map(comparison).collect::<Vec<_>>();
+    Facts::default().result("accounts", accounts).with("compared", compared)
 }
 
 fn balance(of: &UnitBalance) -> Facts {

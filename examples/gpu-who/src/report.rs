@@ -2,7 +2,8 @@
 
 use gpu_accounting::attribution::{Attribution, Line};
 use gpu_accounting::{
-    Inventory, Label, Labels, Node, Owner, PartitionId, Problem, UnitId, Unresolved, Watch,
+    Absence, Inventory, KernelMemory, Label, Labels, Node, Owner, PartitionId, Problem, UnitId, Unresolved,
+    Watch,
 };
 
 use crate::source::Source;
@@ -15,6 +16,7 @@ pub struct Report<'a> {
     pub attribution: &'a Attribution,
     pub problems: Vec<&'a Problem>,
     pub unresolved: &'a [Unresolved],
+    pub kernel_memory: Result<&'a [KernelMemory], Absence>,
     watch: &'a Watch<'a>,
 }
 
@@ -27,6 +29,7 @@ impl<'a> Report<'a> {
             inventory: watch.inventory(),
             attribution,
             problems,
+            kernel_memory: watch.kernel_memory(),
             unresolved: watch.evidence().map_or(&[], |list| &list.unresolved),
             watch,
         }

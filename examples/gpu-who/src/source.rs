@@ -36,6 +36,12 @@ impl Source {
         if let Some(root) = &args.proc_root {
             builder = builder.proc_root(root);
         }
+        if let Some(root) = &args.cgroup_root {
+            builder = builder.cgroup_root(root);
+        }
+        if let Some(root) = &args.host_root {
+            builder = builder.host_root(root);
+        }
         let library = args.nvml.as_deref();
         if let Some(library) = library {
             builder = builder.nvml(library);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use gpu_accounting::attribution::{Balance, EndedUse, EngineUse, Line, Standing};
-use gpu_accounting::{Absence, Bytes, Device, Permille};
+use gpu_accounting::{Absence, Bytes, Device, MemoryComparison, Permille};
 
 use crate::paint::Paint;
 use crate::report::Report;
@@ -34,6 +34,8 @@ pub fn report(report: &Report<'_>, paint: Paint) -> String {
         .collect();
     let ended: Vec<String> = attribution.ended.iter().map(|of| one_ended(report, of)).collect();
     section(&mut out, "Ended since the look before (estimated)", &ended, paint);
+    let accounts: Vec<String> = attribution.memory_accounts.iter().map(|of| account(report, of)).collect();
+    section(&mut out, "Memory by the kernel's account, beside the processes'", &accounts, paint);
     section(&mut out, "At odds", &contradictions, paint);
     let unresolved: Vec<String> = report
         .unresolved
@@ -61,6 +63,20 @@ fn one_ended(report: &Report<'_>, of: &EndedUse) -> String {
         fact(of.time.map(|time| time.to_string())),
         fact(of.unseen.map(|time| time.to_string())),
     )
+}
+
+fn account(report: &Report<'_>, of: &MemoryComparison) -> String {
+    let shown = |bytes: Option<Bytes>| bytes.map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
+    let place = report.place(of.device.into());
+    let (kernel, processes) = (shown(of.kernel), shown(of.processes));
+    let mut text = format!("{place} {}: {kernel} charged, {processes} shown", of.owner);
+    if of.only_kernel() > Bytes::ZERO {
+        let _ = write!(text, "; {} are in no process", of.only_kernel());
+    }
+    if of.only_processes() > Bytes::ZERO {
+        let _ = write!(text, "; {} are not charged", of.only_processes());
+    }
+    text
 }
 
 fn section(out: &mut String, title: &str, lines: &[String], paint: Paint) {

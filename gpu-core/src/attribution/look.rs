@@ -2,6 +2,7 @@
 
 use crate::evidence_list::EvidenceList;
 use crate::inventory::Inventory;
+use crate::kernel_memory::KernelMemory;
 use crate::sample::Sample;
 use crate::sweep::Sweep;
 
@@ -30,6 +31,8 @@ pub struct Look<'a> {
     pub sweep: &'a Sweep,
     /// What owners were given; `None` when that was not looked for.
     pub evidence: Option<&'a EvidenceList>,
+    /// Device memory as the kernel charges it to owners; `None` where it keeps no such account.
+    pub kernel_memory: Option<&'a [KernelMemory]>,
     /// What to do with the time of an MPS server.
     pub mps: MpsRule,
 }
@@ -38,13 +41,19 @@ impl<'a> Look<'a> {
     /// A look without evidence.
     #[must_use]
     pub const fn new(inventory: &'a Inventory, sample: &'a Sample, sweep: &'a Sweep) -> Self {
-        Self { inventory, sample, sweep, evidence: None, mps: MpsRule::KeepApart }
+        Self { inventory, sample, sweep, evidence: None, kernel_memory: None, mps: MpsRule::KeepApart }
     }
 
     /// The same look with what owners were given.
     #[must_use]
     pub const fn evidence(self, evidence: &'a EvidenceList) -> Self {
         Self { evidence: Some(evidence), ..self }
+    }
+
+    /// The same look with the kernel's own account of device memory.
+    #[must_use]
+    pub const fn kernel_memory(self, memory: &'a [KernelMemory]) -> Self {
+        Self { kernel_memory: Some(memory), ..self }
     }
 
     /// The same look with another rule for MPS.
