@@ -40,6 +40,11 @@ fn the_facade_needs_at_most_40_crates() {
     at_most(40, &["-p", "gpu-accounting"]);
 }
 
+#[test]
+fn the_facade_with_the_states_of_runtimes_needs_at_most_40_crates() {
+    at_most(40, &["-p", "gpu-accounting", "--features", "containers"]);
+}
+
 /// Nothing that compiles C, generates bindings or links a vendor's library is in the tree.
 #[test]
 fn no_c_compiler_and_no_vendor_sdk_is_needed() {
@@ -79,6 +84,7 @@ fn arrows_point_down() {
 fn the_facade_reads_no_yaml() {
     let has = |arguments: &[&str]| tree(arguments).iter().any(|package| package.starts_with("granit-parser"));
     assert!(!has(&["-p", "gpu-accounting"]));
+    assert!(has(&["-p", "gpu-accounting", "--features", "containers"]));
     assert!(has(&["-p", "gpu-nvidia-mig", "--features", "formats"]));
 }
 

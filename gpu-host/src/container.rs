@@ -7,7 +7,7 @@
 //! | environment | `/proc/<pid>/environ`, variables about GPUs alone | root, or the same user |
 //! | mounts | `/proc/<pid>/mountinfo`, below `/var/run/nvidia-container-devices` | root, or the same user |
 //! | OCI bundle, names | `config.json` and the states of containerd, CRI-O, Docker, podman | feature `containers`, root |
-//! | CDI | specifications in `/etc/cdi` and `/run/cdi`: JSON; YAML is named as not read | feature `containers` |
+//! | CDI | specifications in `/etc/cdi` and `/run/cdi` | feature `containers` |
 //! | kubelet's devices | `kubelet_internal_checkpoint` | feature `containers`, root |
 //! | Slurm's | `gres.conf`, and the job's own environment | nothing |
 //!

@@ -268,12 +268,19 @@ mod states {
     }
 
     #[test]
-    fn specifications_in_yaml_are_named_as_not_read() {
+    fn specifications_in_yaml() {
         let ground = Ground::new("yaml");
-        ground.write("host/etc/cdi/nvidia.yaml", "kind: nvidia.com/gpu\n");
-        ground.write("proc/7/environ", "NVIDIA_VISIBLE_DEVICES=nvidia.com/gpu=0\0");
-        let facts = ground.reader().read(&owner(), Pid(7));
-        assert!(facts.cdi[0].files.to_string_of().contains("YAML"));
+        let spec = "kind: nvidia.com/gpu\ndevices:\n- name: '0'\n  containerEdits:\n    deviceNodes:\n    - path: /dev/nvidia3\n";
+        ground.write("host/etc/cdi/nvidia.yaml", spec);
+        ground.write("proc/7/environ", "NVIDIA_VISIBLE_DEVICES=nvidia.com/gpu=0,nvidia.com/gpu=1\0");
+        let reader = ground.reader();
+        let facts = reader.read(&owner(), Pid(7));
+        assert_eq!(facts.cdi[0].files.value().unwrap()[0].path, "/dev/nvidia3");
+        assert!(facts.cdi[1].files.to_string_of().contains("no CDI specification"));
+        // What lies in /run goes before, and is seen when it comes.
+        ground.write("host/run/cdi/x.yml", &spec.replace("nvidia3", "nvidia4"));
+        let facts = reader.read(&owner(), Pid(7));
+        assert_eq!(facts.cdi[0].files.value().unwrap()[0].path, "/dev/nvidia4");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What container runtimes, kubelet and CDI keep in files of JSON.
+//! What container runtimes, kubelet and CDI keep in files of JSON, and CDI in YAML too.
 
 mod bundle;
 mod cdi;
@@ -6,6 +6,7 @@ mod docker;
 mod json;
 mod kubelet;
 mod place;
+mod yaml;
 
 pub(crate) use bundle::Bundles;
 pub(crate) use cdi::CdiSpecs;

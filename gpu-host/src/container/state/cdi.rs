@@ -1,8 +1,7 @@
 //! Specifications of the Container Device Interface.
 //!
-//! Form: cncf-tags/container-device-interface, `SPEC.md`. Files in `/run/cdi` go before those in
-//! `/etc/cdi`. Specifications in YAML, as NVIDIA's toolkit writes them, are not read: what they
-//! describe is known by its name alone.
+//! Form: cncf-tags/container-device-interface, `SPEC.md`: JSON, or YAML, as NVIDIA's toolkit writes
+//! it. Files in `/run/cdi` go before those in `/etc/cdi`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,11 +9,10 @@ use std::path::Path;
 use gpu_core::{CdiDevice, ContainerFacts, DeviceFile, DeviceNumber, Error, ErrorKind, Known};
 use serde_json::Value;
 
-use super::json;
+use super::{json, yaml};
 use crate::file;
 
-const NONE: &str = "no specification in JSON has it";
-const YAML: &str = "no specification in JSON has it, and those in YAML are not read";
+const NONE: &str = "no CDI specification has it";
 
 /// Most devices of all specifications that are kept.
 const MOST: usize = 1 << 14;
@@ -23,7 +21,6 @@ const MOST: usize = 1 << 14;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct CdiSpecs {
     devices: BTreeMap<String, Vec<DeviceFile>>,
-    has_yaml: bool,
 }
 
 impl CdiSpecs {
@@ -40,12 +37,15 @@ impl CdiSpecs {
                 }
             };
             for name in names {
-                specs.has_yaml |= name.ends_with(".yaml") || name.ends_with(".yml");
-                if name.ends_with(".json") {
-                    match json::read(&folder.join(name)) {
-                        Ok(spec) => specs.add(&spec),
-                        Err(error) => problems.push(error),
-                    }
+                let path = folder.join(&name);
+                let spec = match name.rsplit_once('.') {
+                    Some((_, "json")) => json::read(&path),
+                    Some((_, "yaml" | "yml")) => yaml::read(&path),
+                    _ => continue,
+                };
+                match spec {
+                    Ok(spec) => specs.add(&spec),
+                    Err(error) => problems.push(error),
                 }
             }
         }
@@ -71,7 +71,6 @@ impl CdiSpecs {
         let device = |name: String| {
             let files = match self.devices.get(&name) {
                 Some(files) => files.clone().into(),
-                None if self.has_yaml => Known::unsupported(YAML),
                 None => Known::unsupported(NONE),
             };
             CdiDevice::new(name, files)

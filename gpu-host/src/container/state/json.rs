@@ -20,6 +20,16 @@ pub(super) const LONGEST: usize = 512;
 /// # Errors
 /// `NotFound`, `NotPermitted`, `Malformed` (no JSON, or over 16 MiB), or `Io`; each with the path.
 pub(super) fn read(path: &Path) -> Result<Value, Error> {
+    serde_json::from_slice(&bytes(path)?).map_err(|error| {
+        Error::new(ErrorKind::Malformed, path.display().to_string(), format!("no JSON: {error}"))
+    })
+}
+
+/// What a file holds, when it is one and not too large.
+///
+/// # Errors
+/// `NotFound`, `NotPermitted`, `Malformed` (over 16 MiB, or no file), or `Io`; each with the path.
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
     // A FIFO in its place would wait for a writer.
     let kind = std::fs::symlink_metadata(path).map_err(|error| file::at_path(path, error))?;
     if !kind.is_file() {
@@ -32,9 +42,7 @@ pub(super) fn read(path: &Path) -> Result<Value, Error> {
     if bytes.len() as u64 > LARGEST {
         return Err(file::malformed(path, "larger than 16 MiB"));
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Error::new(ErrorKind::Malformed, path.display().to_string(), format!("no JSON: {error}"))
-    })
+    Ok(bytes)
 }
 
 /// A text of bounded length: what is longer is no name of anything here.
