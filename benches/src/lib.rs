@@ -12,6 +12,7 @@
 //! | [`bare`] | the files of a sample, opened, read and closed |
 //! | [`Ratio`] | two ways of doing the same, timed side by side |
 //! | [`Counting`] | an allocator that counts |
+//! | [`Crowd`] | real processes that sleep and hold descriptors |
 //! | [`calls`] | system calls, counted by `strace` |
 
 #![deny(unsafe_code)]
@@ -19,12 +20,16 @@
 pub mod bare;
 pub mod calls;
 mod counting;
+#[cfg(target_os = "linux")]
+pub mod crowd;
 mod direct;
 mod installed;
 mod ratio;
 mod written;
 
 pub use counting::Counting;
+#[cfg(target_os = "linux")]
+pub use crowd::{Crowd, walk_and_stat};
 pub use direct::Direct;
 pub use installed::Installed;
 pub use ratio::Ratio;

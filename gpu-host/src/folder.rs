@@ -86,10 +86,22 @@ impl Folder {
         self.number(path, label)
     }
 
-    /// Appends the first `most` bytes of the file of that name to `text`.
-    pub(crate) fn read_to(&self, name: &str, most: u64, text: &mut Vec<u8>) -> io::Result<()> {
+    /// Appends the first `most` bytes of the file of that name to `text`. The kernel's own files
+    /// end where a read gives less than was asked for.
+    pub(crate) fn read_to(&self, name: &str, most: usize, text: &mut Vec<u8>) -> io::Result<()> {
         use io::Read;
-        self.0.file(name)?.take(most).read_to_end(text).map(|_| ())
+        let mut file = self.0.file(name)?;
+        let (begin, end) = (text.len(), text.len().saturating_add(most));
+        loop {
+            let from = text.len();
+            text.resize(end.min(from + file::PAGE), 0);
+            let read = file.read(&mut text[from..]).inspect_err(|_| text.truncate(begin))?;
+            let is_full = read == text.len() - from;
+            text.truncate(from + read);
+            if !is_full || text.len() >= end {
+                return Ok(());
+            }
+        }
     }
 
     /// The first bytes of the text of the symbolic link of that name.

@@ -16,7 +16,8 @@ use gpu_core::Nanoseconds;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Pace {
-    /// The list of processes: a new process is seen this late. By default 2 s.
+    /// The list of processes: a new process is seen this late.
+    /// By default 5 s.
     pub list: Nanoseconds,
     /// The number of descriptors of each process, where the kernel tells it (Linux 6.2 and later):
     /// a process that has opened a device file is seen this late. By default 10 s.
@@ -31,7 +32,7 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            list: Nanoseconds::from_secs(2),
+            list: Nanoseconds::from_secs(5),
             count: Nanoseconds::from_secs(10),
             walk: Nanoseconds::from_secs(300),
             walk_uncounted: Nanoseconds::from_secs(30),

@@ -14,13 +14,13 @@ use crate::{fdinfo, file};
 const MOST_DESCRIPTORS: u32 = 1 << 20;
 
 /// Largest accounting of a descriptor that is read: ten times what any driver writes.
-const LARGEST_FDINFO: u64 = 1 << 16;
+const LARGEST_FDINFO: usize = 1 << 16;
 
 /// Largest cgroup text that is read: a page for each hierarchy.
-const LARGEST_CGROUP: u64 = 1 << 16;
+const LARGEST_CGROUP: usize = 1 << 16;
 
 /// As much of the arguments as the first may be long to be one that is known.
-const LARGEST_ARGUMENT: u64 = 512;
+const LARGEST_ARGUMENT: usize = 512;
 
 /// Major number of DRM's device files (`Documentation/admin-guide/devices.txt`).
 const DRM_MAJOR: u32 = 226;
@@ -112,7 +112,7 @@ impl Process {
     /// Name and start time.
     pub(super) fn stat(&self, text: &mut Vec<u8>) -> Result<Stat, Unread> {
         text.clear();
-        self.0.read_to("stat", file::PAGE as u64, text)?;
+        self.0.read_to("stat", file::PAGE, text)?;
         stat::parse(text).ok_or(Unread::Refused)
     }
 
