@@ -32,6 +32,7 @@ mod absence;
 pub mod apply;
 mod backend;
 mod capability;
+pub mod choose;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod cursor;
