@@ -35,6 +35,7 @@ pub mod attribution;
 mod backend;
 mod capability;
 pub mod cgroup;
+pub mod choose;
 mod client_sums;
 #[cfg(feature = "conformance")]
 pub mod conformance;

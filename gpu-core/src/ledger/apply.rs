@@ -5,7 +5,7 @@ use crate::stored;
 use super::Ledger;
 use super::entry::{Body, Entry, Reserve};
 use super::entry_id::HoldingId;
-use super::held::{Claims, Committed, Held, HeldClaim, Spot, When, Words};
+use super::held::{Claims, Committed, Held, HeldClaim, When, Words};
 use super::holder::Holder;
 use super::judge::{Effect, Verdict, receipt};
 use super::receipt::Receipt;
@@ -118,18 +118,14 @@ impl Ledger {
     pub(super) fn link(&mut self, number: u32) {
         let Some(held) = self.holdings.at(number) else { return };
         for (at, claim) in (0..).zip(held.claims.as_slice()) {
-            if let Spot::Here { row, .. } = claim.spot {
-                self.table.rows[row as usize].claims.push(ClaimOn { holding: number, at });
-            }
+            self.table.enter(ClaimOn { holding: number, at }, &claim.spot);
         }
     }
 
     fn end(&mut self, holding: HoldingId, ended: Ended) {
         let Some((number, held)) = self.holdings.remove(holding) else { return };
-        for claim in held.claims.as_slice() {
-            if let Spot::Here { row, .. } = claim.spot {
-                self.table.rows[row as usize].claims.retain(|on| on.holding != number);
-            }
+        for (at, claim) in (0..).zip(held.claims.as_slice()) {
+            self.table.leave(ClaimOn { holding: number, at }, &claim.spot);
         }
         self.past.push(holding, ended);
     }

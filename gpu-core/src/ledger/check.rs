@@ -77,6 +77,7 @@ impl Ledger {
         self.check_boards()?;
         self.check_claims()?;
         self.check_exclusion()?;
+        self.check_excluded()?;
         self.holdings.iter().try_for_each(|held| self.check_states(held))?;
         self.check_sums()?;
         self.check_memory()
@@ -115,6 +116,19 @@ impl Ledger {
             for (at, one) in claims.iter().enumerate() {
                 if let Some(other) = claims[at + 1..].iter().find(|other| excludes(*one, **other)) {
                     return broken(Rule::Exclusion, format_args!("{one} and {other} are both held"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_excluded(&self) -> Result<(), Broken> {
+        for (number, row) in (0..).zip(&self.table.rows) {
+            for seat in &row.seats {
+                let unit = self.table.unit(row.device, seat);
+                let expected = self.claimed(number).filter(|claimed| excludes(*claimed, unit)).count();
+                if seat.excluded as usize != expected {
+                    return broken(Rule::Claims, format_args!("{unit} is excluded {} times", seat.excluded));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! What an entry comes to, before anything changes.
 
 use crate::exclusion::Exclusion;
+use crate::fingerprint::Fingerprint;
 use crate::id::UnitId;
 
 use super::Ledger;
@@ -8,6 +9,7 @@ use super::entry::{Body, Claim, Commit, Entry, Expire, Renew, Reserve};
 use super::entry_id::HoldingId;
 use super::held::{Held, HeldClaim, Spot};
 use super::holding::HoldingState;
+use super::key::Key;
 use super::position::Position;
 use super::receipt::Receipt;
 use super::recent::Recent;
@@ -88,6 +90,25 @@ impl Ledger {
         Ok(())
     }
 
+    /// The receipt of what was reserved with this key for such a request.
+    pub(crate) fn reserved(&self, key: Key, asked: Fingerprint) -> Result<Option<Receipt>, Refusal> {
+        let (id, holding) = (key.id, key.holding());
+        if let Some(held) = self.holdings.get(holding) {
+            if held.words.as_ref().and_then(|words| words.asked) != Some(asked) {
+                return Err(Reason::IdReused { id, position: held.position }.into());
+            }
+            return Ok(Some(Receipt { id, position: held.position, holding: Some(holding) }));
+        }
+        match self.recent.find(id, self.position) {
+            // It was reserved and has ended, or the id is no reservation's: not to be had again.
+            Some((position, _)) => match self.past.find(holding) {
+                Some(ended) => Err(Reason::NotHeld { holding, ended: Some(ended) }.into()),
+                None => Err(Reason::IdReused { id, position }.into()),
+            },
+            None => self.timely(key.seen).map(|()| None),
+        }
+    }
+
     pub(super) fn live(&self, holding: HoldingId) -> Result<&Held, Refusal> {
         self.holdings
             .get(holding)
@@ -119,8 +140,10 @@ impl Ledger {
         let located = reserve.claims.iter().map(|claim| self.located(claim));
         let located: Vec<HeldClaim> = located.collect::<Result<_, _>>()?;
         let mut by = Vec::new();
-        for claim in &reserve.claims {
-            self.conflicts(claim.unit, &mut by);
+        for (claim, held) in reserve.claims.iter().zip(&located) {
+            if !self.is_free_at(&held.spot) {
+                self.conflicts(claim.unit, &mut by);
+            }
         }
         if !by.is_empty() {
             by.sort_unstable();
@@ -165,6 +188,13 @@ impl Ledger {
         };
         short("memory", claim.memory, own(seat.memory.get()))
             .or_else(|| short("compute units", claim.compute, own(seat.compute.get())))
+    }
+
+    /// True where it is known without looking at each claim that none excludes the unit there.
+    fn is_free_at(&self, spot: &Spot) -> bool {
+        let Spot::Here { row, seat, .. } = *spot else { return false };
+        // What excludes no whole excludes none of its shares.
+        self.table.seat(row, seat).is_some_and(|seat| seat.excluded == 0)
     }
 
     /// Adds every claim that excludes `asked`.

@@ -42,6 +42,12 @@ impl Key {
         Self { at: Some(time), ..self }
     }
 
+    /// The id of another entry about what was reserved with it. An id that has been forgotten may
+    /// come to be used anew, with another `seen`: what follows from it is then another, too.
+    pub(crate) const fn step(self, step: u64) -> EntryId {
+        self.id.step(self.seen.0.wrapping_mul(4).wrapping_add(step))
+    }
+
     /// The holding that is reserved with it.
     #[must_use]
     pub const fn holding(self) -> HoldingId {

@@ -59,6 +59,7 @@ impl Names {
                 profile: offer.profile.as_deref().and_then(|profile| self.number(profile)),
                 is_holdable: offer.holdable,
                 is_withdrawn: false,
+                excluded: 0,
             })
         });
         let mut seats: Vec<Seat> = seats.collect();

@@ -77,7 +77,7 @@ impl Ledger {
     fn with_withdrawn(&self, withdrawn: BTreeMap<UnitId, Incarnation>) -> Effect {
         let mut table = self.table.clone();
         table.withdrawn = withdrawn;
-        table.rows.iter_mut().for_each(|row| row.claims.clear());
+        table.clear();
         table.mark_withdrawn();
         recut(table)
     }
@@ -141,9 +141,7 @@ impl Ledger {
             _ => Spot::Gone(Box::new((unit, incarnation))),
         };
         claim.is_draining = self.strain(&claim).is_some();
-        if let Spot::Here { row, .. } = claim.spot {
-            self.table.rows[row as usize].claims.push(on);
-        }
+        self.table.enter(on, &claim.spot);
         if let Some(held) = self.holdings.at_mut(on.holding) {
             held.claims.as_mut_slice()[on.at as usize] = claim;
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::exclusion::Exclusion;
 use crate::fingerprint::Incarnation;
 use crate::id::{DeviceId, ShareId, UnitId};
 use crate::numa::NumaNode;
@@ -57,6 +58,8 @@ pub(super) struct Seat {
     pub is_holdable: bool,
     /// It was withdrawn, or what it lies in.
     pub is_withdrawn: bool,
+    /// How many claims on the board exclude it as a whole.
+    pub excluded: u32,
 }
 
 /// An amount, or none: in half of what an option takes. The largest is none; no board has that.
@@ -171,12 +174,43 @@ impl Table {
         self.rows.iter().map(|row| {
             let mut offers = row.seats.iter().map(|seat| self.offer(row.device, seat));
             let whole = offers.next().unwrap_or_else(|| Offer::new(row.device, Incarnation::default()));
-            let model = row.model.and_then(|at| self.names.get(at)).unwrap_or_default();
-            let mut board = Board::new(model, whole);
+            let mut board = Board::new(self.model(row), whole);
             (board.pci, board.numa, board.island) = (row.pci, row.numa, row.island);
             board.parts = offers.collect();
             board
         })
+    }
+
+    /// Enters a claim with its board.
+    pub fn enter(&mut self, on: ClaimOn, spot: &Spot) {
+        let Spot::Here { row, .. } = spot else { return };
+        let claimed = self.life(spot).0;
+        let (names, row) = (&self.names, &mut self.rows[*row as usize]);
+        row.claims.push(on);
+        for seat in &mut row.seats {
+            let excludes = Exclusion::between(names.unit(row.device, seat.path), claimed).is_some();
+            seat.excluded += u32::from(excludes);
+        }
+    }
+
+    /// Takes a claim from its board.
+    pub fn leave(&mut self, on: ClaimOn, spot: &Spot) {
+        let Spot::Here { row, .. } = spot else { return };
+        let claimed = self.life(spot).0;
+        let (names, row) = (&self.names, &mut self.rows[*row as usize]);
+        row.claims.retain(|other| *other != on);
+        for seat in &mut row.seats {
+            let excludes = Exclusion::between(names.unit(row.device, seat.path), claimed).is_some();
+            seat.excluded = seat.excluded.saturating_sub(u32::from(excludes));
+        }
+    }
+
+    /// Takes every claim from every board.
+    pub fn clear(&mut self) {
+        for row in &mut self.rows {
+            row.claims.clear();
+            row.seats.iter_mut().for_each(|seat| seat.excluded = 0);
+        }
     }
 
     pub fn mark_withdrawn(&mut self) {
@@ -195,11 +229,19 @@ impl Table {
         }
     }
 
+    pub fn model(&self, row: &Row) -> &str {
+        row.model.and_then(|at| self.names.get(at)).unwrap_or_default()
+    }
+
+    pub fn profile(&self, seat: &Seat) -> Option<&str> {
+        seat.profile.and_then(|at| self.names.get(at))
+    }
+
     fn offer(&self, device: DeviceId, seat: &Seat) -> Offer {
         let mut offer = Offer::new(self.unit(device, seat), seat.incarnation);
         (offer.memory, offer.compute) = (seat.memory(), seat.compute());
         offer.holdable = seat.is_holdable;
-        offer.profile = seat.profile.and_then(|at| self.names.get(at)).map(Into::into);
+        offer.profile = self.profile(seat).map(Into::into);
         offer.shared = seat.shared.as_deref().copied();
         offer
     }
