@@ -39,6 +39,8 @@ impl Mode {
     pub const SRIOV: &'static str = "sriov";
     /// The name under which Intel devices report the compute engine mode.
     pub const CCS: &'static str = "ccs";
+    /// Whether errors of the memory are corrected: `enabled` or `disabled`.
+    pub const ECC: &'static str = "ecc";
 
     /// A mode whose value takes effect at once and whose choices are not told.
     #[must_use]

@@ -10,6 +10,7 @@ use gpu_core::{
 
 use crate::board::{self, Board, Boards};
 use crate::reading::Tiles;
+use crate::second::Second;
 use crate::{evidence, inventory, process, reading};
 
 /// Reads Intel's GPUs from sysfs and hwmon, and their processes from a sweep's DRM clients.
@@ -21,6 +22,7 @@ pub struct IntelBackend {
     sysfs: PathBuf,
     clock: Arc<dyn Clock>,
     boards: RwLock<Arc<Boards>>,
+    second: Second,
 }
 
 impl IntelBackend {
@@ -30,7 +32,28 @@ impl IntelBackend {
     /// When PCI or DRM cannot be listed, though they are there.
     pub fn new(sysfs: PathBuf, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let boards = RwLock::new(Arc::new(board::look(&sysfs)?));
-        Ok(Self { sysfs, clock, boards })
+        Ok(Self { sysfs, clock, boards, second: Second::none() })
+    }
+
+    /// The same with Level Zero beside the kernel's files, or with the reason why not.
+    #[cfg(feature = "level-zero")]
+    #[must_use]
+    pub fn with_level_zero(
+        self,
+        level_zero: Result<crate::level_zero::LevelZero, crate::level_zero::LevelZeroError>,
+    ) -> Self {
+        Self { second: Second { level_zero }, ..self }
+    }
+
+    /// Level Zero, where it is used.
+    ///
+    /// # Errors
+    /// Why it is not.
+    #[cfg(feature = "level-zero")]
+    pub const fn level_zero(
+        &self,
+    ) -> Result<&crate::level_zero::LevelZero, &crate::level_zero::LevelZeroError> {
+        self.second.level_zero.as_ref()
     }
 
     fn boards(&self) -> Arc<Boards> {
@@ -72,7 +95,8 @@ impl Backend for IntelBackend {
 
     fn inventory(&self) -> Result<Inventory, Error> {
         let boards = self.look_again()?;
-        Ok(inventory::inventory(&self.sysfs, &boards, self.clock.boot_id()))
+        self.second.look();
+        Ok(inventory::inventory(&self.sysfs, &boards, self.clock.boot_id(), &self.second))
     }
 
     fn capabilities(&self, unit: UnitId) -> Result<Capabilities, Error> {
@@ -91,7 +115,7 @@ impl Backend for IntelBackend {
         }
         let now = self.clock.boot_now();
         for board in &boards.boards {
-            let lost = sample_board(board, query, now, sample);
+            let lost = sample_board(board, &self.second, query, now, sample);
             if query.processes && !lost {
                 process::add(board, query, now, &mut sample.processes);
             }
@@ -114,7 +138,13 @@ impl Backend for IntelBackend {
 }
 
 /// Says whether the GPU is lost.
-fn sample_board(board: &Board, query: &Query<'_>, now: BootTime, sample: &mut Sample) -> bool {
+fn sample_board(
+    board: &Board,
+    second: &Second,
+    query: &Query<'_>,
+    now: BootTime,
+    sample: &mut Sample,
+) -> bool {
     let unreadable = board.sensors.unreadable();
     if unreadable == Some(Absence::Lost) {
         let error = Error::new(ErrorKind::DeviceLost, board.id.to_string(), "its directory in sysfs is gone");
@@ -131,11 +161,17 @@ fn sample_board(board: &Board, query: &Query<'_>, now: BootTime, sample: &mut Sa
         }
     };
     let mut tiles = Tiles::default();
-    unit(board.id.into(), &mut |reading| board.sensors.read(&mut tiles, metrics, now, reading));
+    unit(board.id.into(), &mut |reading| {
+        board.sensors.read(&mut tiles, metrics, now, reading);
+        second.read(board, None, metrics, now, reading);
+    });
     if board.has_tiles() {
         for (position, tile) in board.tiles.iter().enumerate() {
             let id = board.tile_id(tile).into();
-            unit(id, &mut |reading| reading::tile(tile, position, &mut tiles, metrics, now, reading));
+            unit(id, &mut |reading| {
+                reading::tile(tile, position, &mut tiles, metrics, now, reading);
+                second.read(board, Some(tile.number), metrics, now, reading);
+            });
         }
     }
     for function in &board.virtual_functions {

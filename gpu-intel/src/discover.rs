@@ -15,6 +15,10 @@ pub struct Options {
     pub roots: Roots,
     /// Tells the time that readings carry.
     pub clock: Arc<dyn Clock>,
+    /// Which Level Zero loader to load as a second source, by name or path; `None` for none.
+    /// [`level_zero::LOADER`](crate::level_zero::LOADER) unless told otherwise.
+    #[cfg(feature = "level-zero")]
+    pub level_zero: Option<std::path::PathBuf>,
 }
 
 impl Default for Options {
@@ -29,13 +33,32 @@ impl Options {
     #[must_use]
     pub fn new(roots: Roots) -> Self {
         let clock = Arc::new(SystemClock::new_or_unknown(&roots.proc));
-        Self { roots, clock }
+        Self {
+            roots,
+            clock,
+            #[cfg(feature = "level-zero")]
+            level_zero: Some(crate::level_zero::LOADER.into()),
+        }
     }
 
     /// The same options with another clock.
     #[must_use]
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }
+    }
+
+    /// The same options with this library in the place of the system's Level Zero loader.
+    #[cfg(feature = "level-zero")]
+    #[must_use]
+    pub fn level_zero(self, library: impl Into<std::path::PathBuf>) -> Self {
+        Self { level_zero: Some(library.into()), ..self }
+    }
+
+    /// The same options without Level Zero.
+    #[cfg(feature = "level-zero")]
+    #[must_use]
+    pub fn without_level_zero(self) -> Self {
+        Self { level_zero: None, ..self }
     }
 }
 
@@ -59,11 +82,23 @@ pub fn discover(options: &Options) -> Discovery {
         return Discovery::without(Vendor::INTEL, Outcome::NoDriver { looked_for });
     }
     match IntelBackend::new(sysfs.clone(), Arc::clone(&options.clock)) {
-        Ok(backend) => Discovery::available(Box::new(backend)),
+        Ok(backend) => Discovery::available(Box::new(with_second(backend, options))),
         Err(error) if error.kind() == ErrorKind::NotPermitted => {
             let needs = Need::Other("to list the PCI and DRM devices in sysfs");
             Discovery::without(Vendor::INTEL, Outcome::NotPermitted { needs, detail: error.to_string() })
         }
         Err(error) => Discovery::without(Vendor::INTEL, Outcome::Failed(error)),
     }
+}
+
+#[cfg(feature = "level-zero")]
+fn with_second(backend: IntelBackend, options: &Options) -> IntelBackend {
+    use crate::level_zero::{LevelZero, LevelZeroError};
+    let library = options.level_zero.as_deref();
+    backend.with_level_zero(library.map_or(Err(LevelZeroError::Off), LevelZero::start))
+}
+
+#[cfg(not(feature = "level-zero"))]
+const fn with_second(backend: IntelBackend, _: &Options) -> IntelBackend {
+    backend
 }

@@ -12,9 +12,9 @@ use gpu_host::hwmon::Hwmon;
 use crate::board::{Gt, Tile, VirtualFunction};
 use crate::error;
 
-const LEVEL_ZERO: &str = "on Intel only through Level Zero, which is not read yet";
-const FDINFO: &str = "on Intel only per process (DRM fdinfo) or through Level Zero, which are not read yet";
-const PMU: &str = "on Intel only through perf or DRM fdinfo, which are not read yet";
+const LEVEL_ZERO: &str = "on Intel only through Level Zero, if it is there and has it";
+const FDINFO: &str = "the kernel tells of clients alone: see the processes; of the whole, Level Zero";
+const PMU: &str = "the kernel tells of clients alone: see the processes; of the whole, Level Zero";
 const COUNTS_ENERGY: &str = "the driver counts energy: take the difference of two samples";
 const NO_FILE: &str = "the driver has no file for it";
 const ENDPOINT: &str = "the GPU's own PCI function shows the link inside the card, not the slot's";

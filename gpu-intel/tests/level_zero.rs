@@ -1,0 +1,267 @@
+//! Level Zero as a second source, over the simulated driver in a loader's place: what it tells is
+//! what the kernel's files tell of the same machine, and what is broken in it is named.
+
+#![cfg(all(feature = "level-zero", target_os = "linux"))]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gpu_core::{
+    Absence, Backend, BackendExt, Bytes, Clock, Count, ErrorKind, LinkKind, Mode, Nanoseconds, Need,
+    Permille, Source, conformance,
+};
+use gpu_host::Roots;
+use gpu_intel::level_zero::{LevelZero, LevelZeroError};
+use gpu_sim::{EccSpec, Fault, Machine, Part, Tree, UseKind, World, library};
+
+#[path = "common/compare.rs"]
+mod compare;
+#[path = "common/machine.rs"]
+mod machine;
+#[path = "common/simulated.rs"]
+mod simulated;
+
+use machine::{Folder, half, process};
+
+/// A machine's trees, and beside them the library with the same machine.
+struct Both {
+    folder: Folder,
+    world: World,
+    tree: Tree,
+    library: PathBuf,
+}
+
+impl Both {
+    fn new(machine: Machine) -> Self {
+        let folder = Folder::new("level-zero");
+        let library = folder.0.join("library");
+        let library = library::level_zero::install(simulated::built(), &machine, &library).unwrap();
+        std::fs::write(library.with_file_name("control.json"), "{}").unwrap();
+        let world = World::new(machine);
+        let tree = world.write_tree(&folder.0).unwrap();
+        Self { folder, world, tree, library }
+    }
+
+    fn backend(&self) -> Box<dyn Backend> {
+        let roots = Roots::default().sysfs(self.tree.sysfs()).proc(self.tree.proc());
+        let clock = Arc::new(self.world.clock().clone());
+        let options = gpu_intel::Options::new(roots).clock(clock).level_zero(&self.library);
+        gpu_intel::discover(&options).backend.unwrap()
+    }
+
+    /// Lets time pass in both.
+    fn advance(&mut self, span: Nanoseconds) {
+        self.world.clock().advance(span);
+        self.tree.refresh().unwrap();
+        let control = self.library.with_file_name("control.json");
+        let next = control.with_extension("next");
+        std::fs::write(&next, format!("{{\"uptime_ns\":{}}}", self.world.clock().boot_now().0)).unwrap();
+        std::fs::rename(next, control).unwrap();
+    }
+}
+
+/// A preset with work on its GPUs, and memory that counts errors.
+fn busy(preset: &str) -> Machine {
+    let mut machine = Machine::preset(preset).unwrap();
+    machine.workloads = vec![
+        process(100, vec![half(0, Part::Whole, UseKind::Compute, Bytes::gib(6))]),
+        process(101, vec![half(1, Part::Tile { index: 0 }, UseKind::Graphics, Bytes::gib(3))]),
+    ];
+    machine.gpus[0].ecc = Some(EccSpec { corrected: 12, uncorrected: 1, ..EccSpec::default() });
+    machine.gpus[0].serial = Some("LQAC0042".to_owned());
+    machine.gpus[0].firmware = Some("PVC.2_1.23166".to_owned());
+    machine
+}
+
+fn faulty(faults: Vec<Fault>) -> Machine {
+    Machine { faults, ..busy("max-1550-4") }
+}
+
+/// Every metric that both sources have is the same.
+#[test]
+fn both_sources_tell_the_same() {
+    for preset in ["max-1550-4", "flex-170-2", "b60-2"] {
+        let mut both = Both::new(busy(preset));
+        both.advance(Nanoseconds::from_secs(7));
+        let roots = Roots::default().sysfs(both.tree.sysfs()).proc(both.tree.proc());
+        let clock = Arc::new(both.world.clock().clone());
+        let options = gpu_intel::Options::new(roots).clock(clock).without_level_zero();
+        let kernel = gpu_intel::discover(&options).backend.unwrap();
+        let level_zero = LevelZero::start(&both.library).unwrap();
+        let compared = compare::compare(&*kernel, &level_zero);
+        assert!(compared >= 8, "{preset}: {compared} values");
+        assert_eq!(level_zero.addresses().len(), kernel.inventory().unwrap().devices.len());
+    }
+}
+
+#[test]
+fn what_the_kernel_does_not_tell_is_filled_in() {
+    let mut both = Both::new(busy("max-1550-4"));
+    let backend = both.backend();
+    conformance::run(&*backend);
+    let inventory = backend.inventory().unwrap();
+    assert!(inventory.problems.is_empty(), "{:?}", inventory.problems);
+    let device = &inventory.devices[0];
+    assert_eq!(device.serial.value().map(String::as_str), Some("LQAC0042"));
+    assert_eq!(device.firmware.value().map(String::as_str), Some("GFX PVC.2_1.23166"));
+    assert_eq!(device.compute_units.value(), Some(&Count(128)));
+    assert_eq!(device.vendor_name.value().unwrap(), "8680d50b-0000-0000-3a00-000000000000");
+    assert_eq!(device.mode(Mode::ECC).unwrap().current.value().map(String::as_str), Some("enabled"));
+    assert_eq!(inventory.drivers[0].library.value().map(String::as_str), Some("Level Zero"));
+    let joined = inventory.links.iter().filter(|link| link.kind == LinkKind::XeLink).count();
+    assert_eq!(joined, 6, "four GPUs, each joined to each");
+    let other = &inventory.devices[1];
+    assert!(other.serial.value().is_none() && other.mode(Mode::ECC).is_none());
+
+    // The first look at activity has nothing to compare with.
+    let id = device.id;
+    assert_eq!(backend.sample().unwrap().reading(other.id).busy, Err(Absence::NotYet));
+    both.advance(Nanoseconds::from_secs(10));
+    let sample = backend.sample().unwrap();
+    let reading = sample.reading(id);
+    let busy = reading.busy.unwrap();
+    assert_eq!((busy.value, busy.source), (Permille(500), Source::LevelZero));
+    assert_eq!(busy.window(), Some(Nanoseconds::from_secs(10)));
+    assert_eq!(reading.video_busy.unwrap().value, Permille(100));
+    assert_eq!(reading.memory_used.unwrap().value, Bytes::gib(6));
+    assert_eq!(reading.memory_free.unwrap().value, Bytes::gib(122));
+    assert_eq!(reading.ecc_corrected.unwrap().value, Count(12), "hardware's, and not the program's");
+    assert_eq!(reading.ecc_uncorrected.unwrap().value, Count(1));
+    assert_eq!(reading.energy.unwrap().source, Source::Hwmon, "the kernel's stays the kernel's");
+    // Tiles: half of the whole GPU's memory each; the other GPU's job is on its first.
+    let tile = |device: &gpu_core::Device, n: usize| *sample.reading(device.partitions[n].id);
+    assert_eq!(tile(device, 0).memory_used.unwrap().value, Bytes::gib(3));
+    assert_eq!(tile(device, 1).busy.unwrap().value, Permille(500));
+    assert_eq!(tile(other, 0).busy.unwrap().value, Permille(500));
+    assert_eq!(tile(other, 1).busy.unwrap().value, Permille(0));
+    assert_eq!(sample.reading(other.id).busy.unwrap().value, Permille(250), "the mean of both");
+}
+
+#[test]
+fn a_sleeping_gpu_is_not_asked() {
+    let mut machine = busy("b60-2");
+    machine.gpus[1].asleep = true;
+    let both = Both::new(machine);
+    let backend = both.backend();
+    let devices = backend.inventory().unwrap().devices;
+    let sample = backend.sample().unwrap();
+    assert_eq!(sample.reading(devices[1].id).memory_used, Err(Absence::Asleep));
+    assert!(sample.reading(devices[0].id).memory_used.is_ok());
+}
+
+#[test]
+fn what_a_caller_may_not_ask_says_what_it_needs() {
+    let both = Both::new(faulty(vec![Fault::Unprivileged]));
+    let backend = both.backend();
+    let id = backend.inventory().unwrap().devices[0].id;
+    let sample = backend.sample().unwrap();
+    let reading = sample.reading(id);
+    assert_eq!(reading.busy, Err(Absence::NotPermitted { needs: Need::Capability("CAP_PERFMON") }));
+    assert_eq!(reading.ecc_corrected, Err(Absence::NotPermitted { needs: Need::Root }));
+    assert!(reading.memory_used.is_ok() && reading.energy.is_ok());
+}
+
+/// Garbage for a length, handles that are none, slots that are empty, codes of every kind: named,
+/// and the kernel's files are told all the same.
+#[test]
+fn a_broken_driver_hides_nothing_of_the_kernels() {
+    let code = |function: &str, code| Fault::ReturnCode { function: function.to_owned(), code, gpu: None };
+    for (fault, named) in [
+        (Fault::GarbageCounts, Some("says that there are 4294967288")),
+        (Fault::NullHandles, Some("null")),
+        (code("zesDeviceGetProperties", 0x7ffffffe), Some("0x7ffffffe")),
+        (code("zesDeviceEnumMemoryModules", 0x70000001), Some("lost")),
+        (code("zesDeviceEnumMemoryModules", 0x78000003), None),
+        (code("zesDeviceEnumMemoryModules", 0x78000001), None),
+        (code("zesMemoryGetState", 0x12345678), None),
+        (Fault::UnterminatedStrings, None),
+        (Fault::GrowingLists, None),
+    ] {
+        let both = Both::new(faulty(vec![fault.clone()]));
+        let backend = both.backend();
+        conformance::run(&*backend);
+        let inventory = backend.inventory().unwrap();
+        let told: Vec<String> = inventory.problems.iter().map(ToString::to_string).collect();
+        match named {
+            Some(word) => assert!(told.iter().any(|told| told.contains(word)), "{fault:?}: {told:?}"),
+            None => assert!(told.is_empty(), "{fault:?}: {told:?}"),
+        }
+        assert_eq!(inventory.devices.len(), 4, "{fault:?}");
+        let sample = backend.sample().unwrap();
+        let reading = sample.reading(inventory.devices[0].id);
+        assert!(reading.energy.is_ok() && reading.power_limit.is_ok(), "{fault:?}");
+        let readable = matches!(fault, Fault::UnterminatedStrings | Fault::GrowingLists);
+        assert_eq!(reading.memory_used.is_ok(), readable, "{fault:?}: {:?}", reading.memory_used);
+        if fault == code("zesMemoryGetState", 0x12345678) {
+            assert_eq!(
+                reading.memory_used,
+                Err(Absence::Failed { at: "zesMemoryGetState", code: Some(0x12345678) })
+            );
+        }
+    }
+}
+
+#[test]
+fn a_list_that_grows_is_read_whole() {
+    let both = Both::new(faulty(vec![Fault::GrowingLists]));
+    assert_eq!(LevelZero::start(&both.library).unwrap().addresses().len(), 4);
+}
+
+#[test]
+fn strings_without_an_end_are_as_long_as_their_field() {
+    let both = Both::new(faulty(vec![Fault::UnterminatedStrings]));
+    let devices = both.backend().inventory().unwrap().devices;
+    let serial = devices[0].serial.value().unwrap();
+    assert_eq!((serial.len(), serial.starts_with("LQAC0042~~~")), (64, true), "{serial}");
+}
+
+#[test]
+fn a_lost_device_is_named() {
+    let both = Both::new(busy("max-1550-4"));
+    let backend = both.backend();
+    let devices = backend.inventory().unwrap().devices;
+    std::fs::write(
+        both.library.with_file_name("next.json"),
+        "{\"faults\":[{\"device_lost\":{\"gpu\":0,\"at\":0}}]}",
+    )
+    .unwrap();
+    std::fs::rename(both.library.with_file_name("next.json"), both.library.with_file_name("control.json"))
+        .unwrap();
+    // The kernel has not noticed yet: the library's answers are lost, its own stay.
+    let sample = backend.sample().unwrap();
+    assert_eq!(sample.reading(devices[0].id).memory_used, Err(Absence::Lost));
+    assert!(sample.reading(devices[0].id).energy.is_ok());
+    assert!(sample.reading(devices[1].id).memory_used.is_ok());
+    let told = backend.inventory().unwrap().problems;
+    assert!(told.iter().any(|problem| problem.kind == ErrorKind::DeviceLost), "{told:?}");
+}
+
+#[test]
+fn no_loader_is_no_problem_and_no_driver_neither() {
+    let mut both = Both::new(busy("b60-2"));
+    both.library = both.folder.0.join("nowhere/libze_loader.so.1");
+    let inventory = both.backend().inventory().unwrap();
+    assert!(inventory.problems.is_empty(), "{:?}", inventory.problems);
+    let why = inventory.drivers[0].library.absence().unwrap().to_string();
+    assert!(why.contains("not installed"), "{why}");
+    let error = LevelZero::start(&both.library).unwrap_err();
+    assert!(matches!(error, LevelZeroError::NotLoaded { .. }), "{error}");
+
+    // A loader that is there, and finds no driver with a device.
+    let empty = Both::new(Machine::preset("empty").unwrap());
+    assert_eq!(LevelZero::start(&empty.library).unwrap_err(), LevelZeroError::NoDriver);
+    // One that says that a layer of another version is in its way.
+    let fault = Fault::ReturnCode { function: "zesInit".to_owned(), code: 0x78000002, gpu: None };
+    let both = Both::new(faulty(vec![fault]));
+    let error = LevelZero::start(&both.library).unwrap_err();
+    assert_eq!(error, LevelZeroError::WrongVersion);
+    assert!(error.to_string().contains("libze_tracing_layer"), "{error}");
+    let told = both.backend().inventory().unwrap().problems;
+    assert!(told.iter().any(|problem| problem.to_string().contains("versions")), "{told:?}");
+}
+
+#[test]
+fn a_library_without_zesinit_is_too_old() {
+    let error = LevelZero::start(std::path::Path::new("libc.so.6")).unwrap_err();
+    assert!(matches!(error, LevelZeroError::TooOld { .. }), "{error}");
+}
