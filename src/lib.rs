@@ -46,6 +46,7 @@
 //! - Everything else is the model, from [`gpu_core`].
 //!
 //! # Features
+//! `level-zero`: Intel's Sysman library as a second source for `intel`, loaded at run time.
 //! `nvidia`, `amd`, `intel` (all on): the vendors. Each needs nothing at build time, and at run
 //! time only what it finds. `serde`: see [`gpu_core`].
 //!

@@ -279,8 +279,15 @@ pub fn absences_have_reasons(backend: &dyn Backend) {
 /// # Panics
 /// When a metric that does not need two looks is not there yet.
 pub fn nothing_is_passed_over(backend: &dyn Backend) {
-    const BETWEEN_LOOKS: [Metric; 5] =
-        [Metric::Busy, Metric::MemoryBusy, Metric::EncoderBusy, Metric::DecoderBusy, Metric::Power];
+    const BETWEEN_LOOKS: [Metric; 7] = [
+        Metric::Busy,
+        Metric::MemoryBusy,
+        Metric::EncoderBusy,
+        Metric::DecoderBusy,
+        Metric::VideoBusy,
+        Metric::JpegBusy,
+        Metric::Power,
+    ];
     for unit in sample(backend, &Query::everything()).units {
         for (metric, value) in unit.reading.iter() {
             let is_passed_over = value.err() == Some(Absence::NotYet) && !BETWEEN_LOOKS.contains(&metric);

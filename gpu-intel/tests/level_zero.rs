@@ -7,13 +7,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gpu_core::{
-    Absence, Backend, BackendExt, Bytes, Clock, Count, ErrorKind, LinkKind, Metric, MetricSet, Mode,
-    Nanoseconds, Need, Permille, Reading, Source, conformance,
+    Absence, Backend, BackendExt, Bytes, Clock, Count, ErrorKind, LinkKind, Mode, Nanoseconds, Need,
+    Permille, Source, conformance,
 };
 use gpu_host::Roots;
 use gpu_intel::level_zero::{LevelZero, LevelZeroError};
 use gpu_sim::{EccSpec, Fault, Machine, Part, Tree, UseKind, World, library};
 
+#[path = "common/compare.rs"]
+mod compare;
 #[path = "common/machine.rs"]
 mod machine;
 #[path = "common/simulated.rs"]
@@ -81,35 +83,14 @@ fn both_sources_tell_the_same() {
     for preset in ["max-1550-4", "flex-170-2", "b60-2"] {
         let mut both = Both::new(busy(preset));
         both.advance(Nanoseconds::from_secs(7));
-        let level_zero = LevelZero::start(&both.library).unwrap();
         let roots = Roots::default().sysfs(both.tree.sysfs()).proc(both.tree.proc());
         let clock = Arc::new(both.world.clock().clone());
         let options = gpu_intel::Options::new(roots).clock(clock).without_level_zero();
         let kernel = gpu_intel::discover(&options).backend.unwrap();
-        let (inventory, sample) = (kernel.inventory().unwrap(), kernel.sample().unwrap());
-        let mut compared = 0;
-        for device in &inventory.devices {
-            let address = *device.pci.value().unwrap();
-            let tiles = device.partitions.iter().filter(|part| part.kind() == gpu_core::PartitionKind::TILE);
-            let units = std::iter::once((device.id.into(), None));
-            let units: Vec<(gpu_core::UnitId, Option<u32>)> =
-                units.chain(tiles.map(|tile| (tile.id.into(), Some(tile.id.index())))).collect();
-            for (unit, tile) in units {
-                let mut told =
-                    Reading::absent(Absence::NotSupported { why: "the test asks Level Zero alone" });
-                assert!(level_zero.read(address, tile, MetricSet::ALL, gpu_core::BootTime(1), &mut told));
-                for metric in Metric::ALL {
-                    let (one, other) = (sample.reading(unit).get(*metric), told.get(*metric));
-                    if let (Ok(kernel), Ok(level_zero)) = (one, other) {
-                        assert_eq!(kernel.value, level_zero.value, "{preset}: {unit} {metric}");
-                        assert_eq!(level_zero.source, Source::LevelZero);
-                        compared += 1;
-                    }
-                }
-            }
-        }
+        let level_zero = LevelZero::start(&both.library).unwrap();
+        let compared = compare::compare(&*kernel, &level_zero);
         assert!(compared >= 8, "{preset}: {compared} values");
-        assert_eq!(level_zero.addresses().len(), inventory.devices.len());
+        assert_eq!(level_zero.addresses().len(), kernel.inventory().unwrap().devices.len());
     }
 }
 

@@ -220,7 +220,8 @@ fn ailment(device: &str, why: &str) -> Error {
     Error::new(gpu_core::ErrorKind::Inconsistent, format!("{device} health"), why)
 }
 
-/// The parts of one sort that are wanted, each with what it is. One that does not say is left out.
+/// The parts of one sort that are wanted, each with what it is. One that does not say is left out;
+/// where none does, the list is as unreadable as the first.
 fn parts<H: level_zero_sys::Zero, P: Copy, W>(
     library: &Library,
     functions: (List<zes_device_handle_t, H>, Get<H, P>),
@@ -229,12 +230,22 @@ fn parts<H: level_zero_sys::Zero, P: Copy, W>(
     head: P,
     what: impl Fn(P) -> Option<(u8, u32, W)>,
 ) -> Parts<H, W> {
-    let all = library.parts(functions.0, device, is_null)?;
-    let part = |handle: Of<H>| {
-        let (on_tile, tile, what) = what(library.get(functions.1, handle, head).ok()?)?;
-        Some(Part { tile: (on_tile != 0).then_some(tile), handle, what })
-    };
-    Ok(all.into_iter().filter_map(part).collect())
+    let (mut found, mut refused, mut told) = (Vec::new(), None, 0);
+    for handle in library.parts(functions.0, device, is_null)? {
+        match library.get(functions.1, handle, head) {
+            Ok(properties) => {
+                told += 1;
+                let part =
+                    |(on_tile, tile, what)| Part { tile: (on_tile != 0).then_some(tile), handle, what };
+                found.extend(what(properties).map(part));
+            }
+            Err(fault) => refused = refused.or(Some(fault)),
+        }
+    }
+    match refused {
+        Some(fault) if told == 0 => Err(fault),
+        _ => Ok(found),
+    }
 }
 
 fn firmware(library: &Library, device: Of<zes_device_handle_t>) -> Vec<(String, String)> {
