@@ -12,6 +12,7 @@ use crate::id::{PartitionId, UnitId};
 use crate::inventory::Inventory;
 use crate::mode::Mode;
 use crate::node_file::{DeviceNode, DeviceNumber, NodeRole};
+use crate::owner::Owner;
 use crate::partition::Partition;
 use crate::vendor::Vendor;
 
@@ -114,6 +115,12 @@ impl<'a> Interpretation<'a> {
     #[must_use]
     pub fn visible(&self, units: Vec<UnitId>) -> Vec<UnitId> {
         let owner = &self.facts.owner;
+        if let Owner::Slurm(_) = owner {
+            // What Slurm forbids a job is not to be seen; what it gave it is.
+            let given: Vec<UnitId> = self.list.of(owner).map(|evidence| evidence.unit).collect();
+            let is_given = |unit: &UnitId| given.is_empty() || given.contains(unit);
+            return units.into_iter().filter(is_given).collect();
+        }
         let is_told = self.facts.device_files.value().is_some() || self.facts.device_rules.value().is_some();
         if !is_told || self.list.unrestricted.contains(owner) {
             return units;
@@ -138,9 +145,18 @@ impl<'a> Interpretation<'a> {
     fn cgroup(&mut self) {
         let Some(rules) = self.facts.device_rules.value() else { return };
         if rules.lets_at_everything() {
-            self.list.unrestrict(&self.facts.owner);
+            self.unrestrict();
         } else {
             self.rules(EvidenceSource::DeviceCgroup, Strength::Enforced, rules);
+        }
+    }
+
+    /// That the kernel keeps nothing from the owner is said of containers alone: their runtimes forbid
+    /// everything first. Slurm allows everything first and then forbids, and the kernel lists such a
+    /// cgroup as one line that allows everything, whatever is forbidden (`devcgroup_seq_show`).
+    fn unrestrict(&mut self) {
+        if matches!(self.facts.owner, Owner::Container(_)) {
+            self.list.unrestrict(&self.facts.owner);
         }
     }
 
@@ -169,7 +185,7 @@ impl<'a> Interpretation<'a> {
     fn dev(&mut self) {
         let facts = self.facts;
         if facts.own_dev.value() == Some(&false) {
-            self.list.unrestrict(&facts.owner);
+            self.unrestrict();
             return;
         }
         let Some(files) = facts.device_files.value() else { return };
