@@ -246,7 +246,6 @@ fn a_world_gives_what_is_used() {
             at => format!("/docker/{:064x}", at + 1),
         };
     }
-    machine.workloads[5].cgroup = "/".to_owned();
     let world = World::new(machine);
     let mut list = EvidenceList::new();
     let mut all = Inventory::new();
