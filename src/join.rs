@@ -22,7 +22,7 @@ pub(crate) fn identify(
 ) {
     let Scratch { pids, sweep } = scratch;
     pids.clear();
-    pids.extend(processes.iter().filter(|p| p.pid_view == swept_as).map(|p| p.pid));
+    pids.extend(processes.iter().filter(|p| p.pid_view.is_same(swept_as)).map(|p| p.pid));
     pids.sort_unstable();
     pids.dedup();
     let swept = sweeper.sweep_into(&SweepRequest::new(&[], pids), sweep);
@@ -32,7 +32,7 @@ pub(crate) fn identify(
 /// Fills in names and start times from a sweep that has the processes; without one, why not.
 pub(crate) fn describe(sweep: Option<&Sweep>, swept_as: PidView, processes: &mut [ProcessReading]) {
     for process in processes {
-        let found = if process.pid_view != swept_as {
+        let found = if !process.pid_view.is_same(swept_as) {
             Err(Absence::NotPermitted { needs: Need::HostPids })
         } else {
             let sweep = sweep.ok_or(Absence::Failed { at: "the process list", code: None });
@@ -54,7 +54,7 @@ pub(crate) fn complete(
 ) {
     let Scratch { pids, sweep: named } = scratch;
     pids.clear();
-    let is_new = |p: &&ProcessReading| p.pid_view == swept_as && sweep.process(p.pid).is_none();
+    let is_new = |p: &&ProcessReading| p.pid_view.is_same(swept_as) && sweep.process(p.pid).is_none();
     pids.extend(processes.iter().filter(is_new).map(|p| p.pid));
     pids.sort_unstable();
     pids.dedup();
@@ -100,7 +100,7 @@ pub(crate) fn add_holders(
         units.dedup();
         for unit in units {
             let already = processes[..named].iter().any(|p| {
-                p.pid == swept.key.pid && p.pid_view == swept_as && p.unit.device() == unit.device()
+                p.pid == swept.key.pid && p.pid_view.is_same(swept_as) && p.unit.device() == unit.device()
             });
             if !already {
                 processes.push(holder(swept, unit, swept_as));

@@ -252,7 +252,7 @@ pub fn add_clients(
         }
         let Some(sums) = sums else { continue };
         let same = |process: &&mut ProcessReading| {
-            process.unit == unit && process.pid == swept.key.pid && process.pid_view == sweep.pids
+            process.unit == unit && process.pid == swept.key.pid && process.pid_view.is_same(sweep.pids)
         };
         match processes.iter_mut().skip(first).find(same) {
             Some(process) => sums.put(names, now, Source::Fdinfo, process),

@@ -33,8 +33,25 @@ pub enum PidView {
     Host,
     /// The namespace of the process that asked; others may be missing from the list.
     Caller,
+    /// The namespace of the `/proc` that was read, which is not known to be the machine's: numbers
+    /// mean something among processes that were read there, and nowhere else.
+    Mounted,
     /// Not known: the number must not be looked up anywhere.
     Unknown,
+}
+
+impl PidView {
+    /// True when numbers of both mean the same process. Those of an unknown namespace never do.
+    ///
+    /// ```
+    /// use gpu_core::PidView;
+    /// assert!(PidView::Host.is_same(PidView::Host));
+    /// assert!(!PidView::Unknown.is_same(PidView::Unknown));
+    /// ```
+    #[must_use]
+    pub fn is_same(self, other: Self) -> bool {
+        self == other && self != Self::Unknown
+    }
 }
 
 /// One process for its whole life: boot, number and start time together are never reused.

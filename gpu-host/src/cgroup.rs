@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gpu_core::cgroup::owner;
-use gpu_core::{Absence, Error, ErrorKind, Need, Owner, Pid, PidView, User};
+use gpu_core::{Absence, Error, ErrorKind, Need, Owner, Pid, User};
 
 use crate::{Roots, file, pid_namespace};
 
@@ -29,10 +29,9 @@ pub fn name_owners(roots: &Roots, users: &mut [User]) {
     }
     let counted = pid_namespace::view(&roots.proc, roots.proc_is_usual());
     for user in users {
-        user.owner = match counted {
-            PidView::Unknown => Err(OTHER_NAMESPACE),
-            counted if counted != user.pid_view => Err(OTHER_NAMESPACE),
-            _ => owner_of(&roots.proc, user.pid).map_err(|error| absence(&error)),
+        user.owner = match counted.is_same(user.pid_view) {
+            true => owner_of(&roots.proc, user.pid).map_err(|error| absence(&error)),
+            false => Err(OTHER_NAMESPACE),
         };
     }
 }

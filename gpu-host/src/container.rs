@@ -106,7 +106,7 @@ impl ProcContainers {
             Err(absence) => Known::absent(*absence),
         };
         (facts.own_dev, facts.device_files) = dev::read(&self.roots, &folder, mounts.as_ref().ok());
-        facts.gres = gres::of_job(&state.gres, &facts);
+        facts.gres = gres::of_job(&state.gres, &self.roots.host, &facts);
         self.states(&state, &mut facts);
         facts
     }

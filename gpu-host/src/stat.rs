@@ -38,6 +38,19 @@ pub fn parse(text: &[u8]) -> Option<Stat> {
     Some(Stat { name, start })
 }
 
+/// `PF_KTHREAD` of the kernel's `sched.h`: field 9 of a thread of the kernel's own.
+const KERNEL_THREAD: u64 = 0x0020_0000;
+
+/// True of the text of `/proc/<pid>/stat` of a thread of the kernel's own, which has no parent.
+pub(crate) fn is_kernel_thread(text: &[u8]) -> bool {
+    let Some(close) = text.iter().rposition(|b| *b == b')') else { return false };
+    let Ok(rest) = std::str::from_utf8(&text[close + 1..]) else { return false };
+    let mut fields = rest.split_ascii_whitespace();
+    let parent = fields.nth(4 - 3);
+    let flags = fields.nth(9 - 4 - 1).and_then(|flags| flags.parse::<u64>().ok());
+    parent == Some("0") && flags.is_some_and(|flags| flags & KERNEL_THREAD != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -323,6 +323,8 @@ fn named<'a>(query: &Query<'a>) -> &'a [UnitId] {
 pub(crate) fn pid_view(version: &str, view: PidView) -> PidView {
     match process::version_of(version) {
         Some(version) if version < (535, 113) => PidView::Host,
+        // Which namespace a `/proc` is of that was mounted says nothing of the caller's.
+        Some(_) if view == PidView::Mounted => PidView::Unknown,
         Some(_) => view,
         None if view == PidView::Host => PidView::Host,
         None => PidView::Unknown,

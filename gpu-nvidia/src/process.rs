@@ -151,9 +151,12 @@ fn merge(
         };
         return;
     }
+    const NOT_NVML: Absence = Absence::NotSupported { why: "NVML has no such number of a process" };
     const UNDER_MIG: Absence = Absence::NotSupported { why: "NVML tells no process's engine time under MIG" };
-    let absence = if matches!(unit, UnitId::Device(_)) { Absence::NotYet } else { UNDER_MIG };
-    let mut reading = ProcessReading::new(unit, pid, view, absence);
+    let mut reading = ProcessReading::new(unit, pid, view, NOT_NVML);
+    let busy = if matches!(unit, UnitId::Device(_)) { Absence::NotYet } else { UNDER_MIG };
+    (reading.busy, reading.memory_busy) = (Err(busy), Err(busy));
+    (reading.encoder_busy, reading.decoder_busy) = (Err(busy), Err(busy));
     reading.kinds = kind;
     reading.memory = memory;
     sample.processes.push(reading);
@@ -175,5 +178,7 @@ mod tests {
         assert_eq!(pid_view("535.113.01", PidView::Caller), PidView::Caller);
         assert_eq!(pid_view("570.86.15", PidView::Host), PidView::Host);
         assert_eq!(pid_view("?", PidView::Caller), PidView::Unknown);
+        assert_eq!(pid_view("570.86.15", PidView::Mounted), PidView::Unknown);
+        assert_eq!(pid_view("470.57.02", PidView::Mounted), PidView::Host);
     }
 }

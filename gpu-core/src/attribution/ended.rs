@@ -87,7 +87,7 @@ fn one(look: &Look<'_>, device: DeviceId, process: &EndedReading, history: &Hist
 /// The process as the last sweep that saw it did: the same number, and alive when it began.
 fn seen<'a>(look: &Look<'a>, process: &EndedReading) -> Result<&'a EndedProcess, Absence> {
     const NEVER: Absence = Absence::NotSupported { why: "it was never seen alive" };
-    if process.pid_view != look.sweep.pids {
+    if !process.pid_view.is_same(look.sweep.pids) {
         return Err(Absence::NotPermitted { needs: Need::HostPids });
     }
     let began = process.began?;

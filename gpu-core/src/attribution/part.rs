@@ -82,7 +82,7 @@ fn measured<T>(fact: Result<Measured<T>, Absence>) -> Fact<T> {
 
 /// The process as the sweep saw it, if it is the same.
 fn swept<'a>(process: &ProcessReading, sweep: &'a Sweep) -> Result<&'a SweptProcess, Absence> {
-    if process.pid_view != sweep.pids {
+    if !process.pid_view.is_same(sweep.pids) {
         return Err(Absence::NotPermitted { needs: Need::HostPids });
     }
     let swept = sweep.process(process.pid).ok_or(Absence::Lost)?;

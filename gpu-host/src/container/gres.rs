@@ -4,9 +4,13 @@
 //! brackets is one GPU for each file, `MultipleFiles` one GPU with all of them. GPUs count in the
 //! order of the lines. `SLURM_JOB_GPUS` and `SLURM_STEP_GPUS`: srun(1).
 
-use gpu_core::{Absence, ContainerFacts, DeviceFile, Error, ErrorKind, GresDevice, Known, Owner};
+use std::path::Path;
 
-use crate::{Roots, file};
+use gpu_core::{
+    Absence, ContainerFacts, DeviceFile, DeviceNumber, Error, ErrorKind, GresDevice, Known, Owner,
+};
+
+use crate::{Folder, Roots, file};
 
 const NO_FILES: &str = "gres.conf names no device files: Slurm finds them by itself (AutoDetect)";
 const NO_SUCH: &str = "gres.conf has no GPU at that position";
@@ -66,12 +70,15 @@ impl Gres {
         gpus
     }
 
-    fn device(&self, index: u32) -> GresDevice {
+    /// The files of a GPU, with the numbers that they have on the machine whose root is `host`.
+    fn device(&self, index: u32, host: &Path) -> GresDevice {
         let files = match usize::try_from(index).ok().and_then(|index| self.0.get(index)) {
             None => Known::unsupported(NO_SUCH),
             Some(files) if files.is_empty() => Known::unsupported(NO_FILES),
             Some(files) => {
-                files.iter().map(|file| DeviceFile::new(file.clone(), None)).collect::<Vec<_>>().into()
+                let number = |file: &str| number_of(&host.join(file.trim_start_matches('/')));
+                let files = files.iter().map(|file| DeviceFile::new(file.clone(), number(file)));
+                files.collect::<Vec<_>>().into()
             }
         };
         GresDevice::new(index, files)
@@ -79,7 +86,7 @@ impl Gres {
 }
 
 /// What Slurm gave the job whose facts these are.
-pub(super) fn of_job(gres: &Known<Gres>, facts: &ContainerFacts) -> Known<Vec<GresDevice>> {
+pub(super) fn of_job(gres: &Known<Gres>, host: &Path, facts: &ContainerFacts) -> Known<Vec<GresDevice>> {
     let environment = match facts.environment.get() {
         Ok(environment) => environment,
         Err(absence) => return Known::absent(absence),
@@ -93,10 +100,15 @@ pub(super) fn of_job(gres: &Known<Gres>, facts: &ContainerFacts) -> Known<Vec<Gr
         return Known::absent(Absence::Failed { at: "SLURM_JOB_GPUS", code: None });
     };
     let device = |index| match gres.get() {
-        Ok(gres) => gres.device(index),
+        Ok(gres) => gres.device(index, host),
         Err(absence) => GresDevice::new(index, Known::absent(absence)),
     };
     indices.into_iter().map(device).collect::<Vec<_>>().into()
+}
+
+/// The number of a device file, where there is one of that name.
+fn number_of(file: &Path) -> Option<DeviceNumber> {
+    Folder::open(file.parent()?).ok()?.device(file.file_name()?.to_str()?)
 }
 
 /// `0,2-3`.
@@ -185,9 +197,9 @@ mod tests {
         let mig = ["/dev/nvidia2", "/dev/nvidia-caps/nvidia-cap21", "/dev/nvidia-caps/nvidia-cap22"];
         assert_eq!(gpus.0, [vec!["/dev/nvidia0"], vec!["/dev/nvidia1"], mig.to_vec(), vec![], vec![]]);
         assert_eq!(Gres::parse(text, "big").0[0], ["/dev/nvidia9"]);
-        assert_eq!(gpus.device(2).files.value().unwrap().len(), 3);
-        assert_eq!(gpus.device(3).files.to_owned(), Known::unsupported(NO_FILES));
-        assert_eq!(gpus.device(5).files.to_owned(), Known::unsupported(NO_SUCH));
+        assert_eq!(gpus.device(2, Path::new("/nowhere")).files.value().unwrap().len(), 3);
+        assert_eq!(gpus.device(3, Path::new("/nowhere")).files.to_owned(), Known::unsupported(NO_FILES));
+        assert_eq!(gpus.device(5, Path::new("/nowhere")).files.to_owned(), Known::unsupported(NO_SUCH));
     }
 
     #[test]

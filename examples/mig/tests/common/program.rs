@@ -2,13 +2,16 @@
 //! library that keeps what is changed.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 
+use gpu_sim::Machine;
 use gpu_sim::library::Installed;
-use gpu_sim::{Machine, library};
 use serde_json::Value;
+
+#[path = "../../../shared/built.rs"]
+mod built;
+use built::built;
 
 pub struct Answer {
     pub code: i32,
@@ -40,23 +43,6 @@ pub fn mig(words: &str) -> Answer {
 /// The same, with words that may hold spaces or be empty.
 pub fn mig_with(words: &[&str]) -> Answer {
     Answer::of(Command::new(env!("CARGO_BIN_EXE_mig")).args(words).output().expect("it starts"))
-}
-
-/// The library as it is now: `cargo test` of this package alone does not build it.
-fn built() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        // target/debug/deps/apply-… → target
-        let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_path_buf();
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--locked", "-p", "gpu-sim-nvml", "--target-dir"])
-            .arg(target)
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap())
-            .status()
-            .unwrap();
-        assert!(status.success(), "cargo build -p gpu-sim-nvml failed");
-        library::built().unwrap()
-    })
 }
 
 /// A driver that outlives its clients: a copy of the library that keeps changes in a file.
