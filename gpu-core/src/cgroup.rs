@@ -63,6 +63,8 @@ fn of_path(path: &str) -> Owner {
     if path.starts_with("/..") {
         return Owner::Hidden;
     }
+    // Somebody removed the cgroup of a process that still ends in it (kernel: `proc_cgroup_show`).
+    let path = path.strip_suffix(" (deleted)").unwrap_or(path);
     let mut reader = Reader::default();
     for part in path.split('/').filter(|part| !part.is_empty()) {
         reader.part(part);

@@ -1,7 +1,8 @@
 //! [`Sweep`]: what one pass over the machine's processes found, and the [`Sweeper`] that makes it.
 
 use core::fmt;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::absence::Absence;
 use crate::drm_client::DrmClient;
@@ -173,17 +174,35 @@ impl Sweep {
         self.pids = PidView::Unknown;
     }
 
-    /// Drops the clients that are listed already, and counts them. Processes must be in order.
-    /// For sweepers.
+    /// Drops the clients that are listed already, counts them, and notes who else holds those that
+    /// stay ([`DrmClient::also`]). Processes must be in order. For sweepers.
     pub fn drop_repeated_clients(&mut self) {
-        let mut seen = BTreeSet::new();
-        let mut repeated = 0;
-        for process in &mut self.processes {
+        let mut first = BTreeMap::new();
+        let (mut others, mut repeated) = (Vec::new(), 0);
+        for (at, process) in self.processes.iter_mut().enumerate() {
+            let pid = process.key.pid;
             process.clients.retain(|client| {
-                let new = client.key().is_none_or(|key| seen.insert(key));
-                repeated += u32::from(!new);
-                new
+                let Some(key) = client.key() else { return true };
+                let Entry::Occupied(holder) = first.entry(key) else {
+                    first.insert(key, at);
+                    return true;
+                };
+                repeated += 1;
+                // A copy in the same process is nobody else's.
+                if *holder.get() != at {
+                    others.push((*holder.get(), key, pid));
+                }
+                false
             });
+        }
+        for (holder, key, pid) in others {
+            let clients = &mut self.processes[holder].clients;
+            if let Some(client) = clients.iter_mut().find(|client| client.key() == Some(key)) {
+                // Processes come in order, and several copies in one of them together.
+                if client.also.last() != Some(&pid) {
+                    client.also.push(pid);
+                }
+            }
         }
         self.repeated_clients = self.repeated_clients.saturating_add(repeated);
     }

@@ -13,6 +13,15 @@ fn of(path: &str) -> Owner {
     owner(&format!("0::{}\n", path.replace("ID", ID).replace("NODE", NODE)))
 }
 
+/// A process may end in a cgroup that was removed under it.
+#[test]
+fn a_cgroup_that_was_removed_still_names_its_owner() {
+    for path in ["/docker/ID", "/system.slice/docker-ID.scope", "/system.slice/x.service"] {
+        assert_eq!(of(&format!("{path} (deleted)")), of(path), "{path}");
+    }
+    assert_eq!(of("/docker/ID (deleted)").container().unwrap().runtime, Runtime::Docker);
+}
+
 #[test]
 fn containers_of_every_runtime() {
     for (path, runtime, pod, user) in [

@@ -38,6 +38,9 @@ fn a_client_is_listed_once() {
     let of = |pid| sweep.process(Pid(pid)).unwrap().clients.iter().map(|c| c.id).collect::<Vec<_>>();
     assert_eq!((of(9), of(20)), (vec![Some(7)], vec![Some(8)]));
     assert_eq!(sweep.repeated_clients, 2);
+    // Who else holds it is told once, however many copies he has.
+    assert_eq!(sweep.process(Pid(9)).unwrap().clients[0].also, [Pid(20)]);
+    assert!(sweep.process(Pid(20)).unwrap().clients[0].also.is_empty());
     assert_eq!(sweep.process(Pid(20)).unwrap().holds, WANTED, "it still holds both files");
 }
 

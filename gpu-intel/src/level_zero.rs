@@ -8,7 +8,8 @@
 //! | what | function | unit |
 //! |---|---|---|
 //! | memory in use, free | `zesMemoryGetState` | device, tile |
-//! | energy, temperatures, clocks that have no file | `zesPowerGetEnergyCounter`, `zesTemperatureGetState`, `zesFrequencyGetState` | device, tile |
+//! | energy, temperatures | `zesPowerGetEnergyCounter`, `zesTemperatureGetState`, where no file has them | device, tile |
+//! | clocks | `zesFrequencyGetState`, where no file has them | device, tile |
 //! | busy, video busy, since the last look | `zesEngineGetActivity`: needs CAP_PERFMON | device, tile |
 //! | memory errors | `zesRasGetState`: hardware's categories alone | device, tile |
 //! | PCIe link and replays, fan | `zesDevicePciGetState`, `zesDevicePciGetStats`, `zesFanGetState` | device |
