@@ -74,6 +74,7 @@ mod replay;
 mod shape;
 mod table;
 
+use crate::fingerprint::Incarnation;
 use crate::id::UnitId;
 use crate::time::WallTime;
 
@@ -206,6 +207,16 @@ impl Ledger {
     /// What is withdrawn, ascending.
     pub fn withdrawn(&self) -> impl Iterator<Item = UnitId> + '_ {
         self.table.withdrawn.keys().copied()
+    }
+
+    /// The life of a unit that is here: of a share, that of what it is a share of.
+    #[must_use]
+    pub fn life(&self, unit: impl Into<UnitId>) -> Option<Incarnation> {
+        let whole = match unit.into() {
+            UnitId::Share(share) => share.whole(),
+            whole => whole,
+        };
+        self.here(whole).ok()
     }
 
     /// The holding of that id.

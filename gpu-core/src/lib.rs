@@ -79,6 +79,7 @@ mod process;
 mod quantity;
 mod query;
 mod reading;
+pub mod reconcile;
 mod refusal;
 mod sample;
 mod sandbox;

@@ -83,7 +83,7 @@ impl Ledger {
     }
 
     /// The life of a unit that is here.
-    fn here(&self, unit: UnitId) -> Result<Incarnation, Refusal> {
+    pub(super) fn here(&self, unit: UnitId) -> Result<Incarnation, Refusal> {
         let unknown = || Refusal::from(Reason::UnknownUnit { unit });
         let Some(row) = self.table.row(unit.device()) else { return Err(unknown()) };
         let seat = self.table.seat_of(&self.table.rows[row as usize], unit);
