@@ -11,6 +11,7 @@
 //! | unit | device, partition or share | [`UnitId`] |
 //! | plan | how a board gets from one layout to another | [`plan`], [`Partitioner`] |
 //! | incarnation | one life of a unit | [`Incarnation`] |
+//! | holding | an entitlement to units, in the ledger of a node | [`ledger::Holding`], [`ledger::Ledger`] |
 //! | reading | what one unit showed at one time | [`Reading`], in a [`Sample`] |
 //!
 //! # Rules that hold everywhere
@@ -19,7 +20,9 @@
 //! - Identifiers are places, `Copy`, with one canonical text; indexes are for display.
 //! - Time comes from a [`Clock`]; [`BootTime`] and [`WallTime`] do not mix.
 //!
-//! How a board is cut is planned in [`plan`].
+//! How a board is cut is planned in [`plan`]. Who holds what is in the [`ledger`]; which units would
+//! do is found by [`choose`]; what a ledger is kept as is [`stored`]; what the machine shows of it is
+//! told by [`reconcile`].
 //!
 //! # Features
 //! - `serde`: `Serialize` for the model; `Deserialize` for identifiers, addresses and
