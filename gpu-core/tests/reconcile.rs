@@ -8,6 +8,7 @@ use gpu_core::reconcile::{Finding, How, Look, Presence, Report, Seen};
 use gpu_core::{
     Container, Nanoseconds, Owner, PartitionKind, Pod, QosClass, Runtime, SlurmJob, UnitId, Uuid, WallTime,
 };
+use gpu_core::{Evidence, EvidenceSource, Strength};
 use site::{board, claim, commit, cut, done, gpu, holder, holding, instance, of, reserve, shared};
 
 fn seen(owner: Owner, unit: impl Into<UnitId>, how: How) -> Seen {
@@ -166,6 +167,19 @@ fn what_is_overdue_expires_and_a_clock_that_went_back_makes_nothing_so() {
     let ahead = [used(holder(2), gpu(2))];
     let earlier = Look { seen: &ahead, ..earlier };
     assert_eq!(Report::of(&ledger, &earlier).lines[1].finding, Finding::HeldAndUsed);
+}
+
+/// What is written down may be a wish; what the kernel enforces was given.
+#[test]
+fn evidence_that_the_kernel_enforces_is_taken_in() {
+    let ledger = of(vec![board(1), board(2)]);
+    let evidence =
+        |number, strength| Evidence::new(holder(7), gpu(number), EvidenceSource::DeviceFiles, strength);
+    let evidence = [evidence(1, Strength::Enforced), evidence(2, Strength::Declared)];
+    let machine: Vec<Seen> = evidence.iter().filter_map(Seen::of_evidence).collect();
+    assert_eq!(machine, [seen(holder(7), gpu(1), How::Given)]);
+    assert_eq!(repaired(&ledger, &machine, &[]).0.len(), 1);
+    assert_eq!(Seen::used(holder(7), gpu(1), NOW), used(holder(7), gpu(1)));
 }
 
 /// Sources name units more or less exactly, and owners with more or less beside the name.

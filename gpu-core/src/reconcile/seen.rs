@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::evidence::{Evidence, Strength};
 use crate::id::UnitId;
 use crate::owner::Owner;
 use crate::quantity::Nanoseconds;
@@ -17,6 +18,22 @@ pub struct Seen {
     pub owner: Owner,
     /// What was seen.
     pub how: How,
+}
+
+impl Seen {
+    /// What a piece of evidence shows: that the unit was given, where the kernel enforces it. What
+    /// somebody wrote down may be a wish, and is no reason to take anything into a ledger.
+    #[must_use]
+    pub fn of_evidence(evidence: &Evidence) -> Option<Self> {
+        let Evidence { owner, unit, strength, .. } = evidence;
+        (*strength == Strength::Enforced).then(|| Self { unit: *unit, owner: owner.clone(), how: How::Given })
+    }
+
+    /// That an owner used a unit, last at this time.
+    #[must_use]
+    pub fn used(owner: impl Into<Owner>, unit: impl Into<UnitId>, last: WallTime) -> Self {
+        Self { unit: unit.into(), owner: owner.into(), how: How::Used { last } }
+    }
 }
 
 /// What was seen.
