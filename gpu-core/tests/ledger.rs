@@ -373,6 +373,13 @@ fn accounts_add_up_in_nested_parts() {
     done(&mut ledger, 3, reserve([instance(1, 2).into()]));
     assert_eq!(of(&ledger, gpu(1).into()), (60, 20, 72, 28));
     assert_eq!(ledger.account(gpu(1).share(0, 2), Dimension::Memory), None);
+    // One part drains and the other is held: what binds both is held.
+    done(&mut ledger, 4, commit(2, 1));
+    done(&mut ledger, 5, Body::Withdraw(vec![inner(0).into()]));
+    let memory = ledger.account(instance(1, 1), Dimension::Memory).unwrap();
+    assert_eq!((gib(memory.held), memory.draining), (10, 0));
+    let compute = ledger.account(instance(1, 1), Dimension::Compute).unwrap();
+    assert_eq!((compute.held, compute.draining), (7, 7));
 }
 
 // Units that change.

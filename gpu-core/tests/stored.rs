@@ -264,6 +264,16 @@ fn what_a_hostile_writer_seals_does_no_harm() {
     }
 }
 
+/// An order that means nothing is one order.
+#[test]
+fn units_in_another_order_are_another_form_and_refused() {
+    let mut reserve = Reserve::new([claim(gpu(1)), claim(gpu(2))]);
+    reserve.claims.reverse();
+    let entry = ledger().entry(ledger().key(EntryId(1)), Body::Reserve(reserve));
+    let error = stored::decode(&stored::encode(ledger().next(), &entry)).unwrap_err();
+    assert!(matches!(error, Error::Malformed { what: "units that do not ascend", .. }), "{error}");
+}
+
 /// A text may be as long as its type allows, and nothing announces more than is there.
 #[test]
 fn what_is_announced_and_not_there_takes_no_memory() {

@@ -217,6 +217,28 @@ impl Holdings {
 mod tests {
     use super::*;
 
+    #[test]
+    fn places_of_holdings_that_ended_are_used_again() {
+        let mut holdings = Holdings::default();
+        let held = |id| Held {
+            id: HoldingId(EntryId(id)),
+            digest: 0,
+            position: Position(0),
+            at: When::of(None),
+            words: None,
+            expiry: Expiry::Never,
+            claims: Claims::from(Vec::new()),
+            commit: None,
+        };
+        for id in 0..1_000 {
+            holdings.insert(held(id));
+            if id >= 10 {
+                assert!(holdings.remove(HoldingId(EntryId(id - 10))).is_some());
+            }
+        }
+        assert_eq!((holdings.len(), holdings.slots.len()), (10, 11));
+    }
+
     /// What the state of a large cluster takes follows from these.
     #[test]
     fn holdings_and_seats_are_small() {
