@@ -432,6 +432,33 @@ fn an_index_finds_what_looking_at_every_node_finds() {
     }
 }
 
+/// The node with fewest free that are enough, as it is now and not as it was once.
+#[test]
+fn an_index_packs_nodes_by_what_they_show_now() {
+    let mut index = Index::default();
+    let mut nodes: Vec<Ledger> = ["a", "b"]
+        .map(|name| {
+            let mut ledger = Ledger::new(name.parse().unwrap());
+            done(&mut ledger, 1, Body::Inventory(vec![cut(1, 0..7)]));
+            ledger
+        })
+        .into();
+    let chosen = |index: &Index, nodes: &[Ledger], request: Request| {
+        let found = index.choose(&request, |name| nodes.iter().find(|ledger| ledger.node() == name));
+        found.unwrap().0.as_str().to_owned()
+    };
+    for (number, taken) in [(0, 3_u32), (1, 5)] {
+        done(&mut nodes[number], 2, reserve((0..taken).map(|at| instance(1, at).into())));
+        index.update(&nodes[number]);
+    }
+    assert_eq!(chosen(&index, &nodes, Request::memory(GIB_5)), "b");
+    assert_eq!(chosen(&index, &nodes, Request::memory(GIB_5).spread()), "a");
+    done(&mut nodes[1], 3, release(2));
+    index.update(&nodes[1]);
+    assert_eq!(chosen(&index, &nodes, Request::memory(GIB_5)), "a");
+    assert_eq!(chosen(&index, &nodes, Request::memory(GIB_5).spread()), "b");
+}
+
 #[test]
 fn a_claim_of_a_candidate_says_what_was_asked_for() {
     let ledger = of(vec![board(1)]);
