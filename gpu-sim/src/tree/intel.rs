@@ -1,18 +1,18 @@
 //! Intel's files for its three kernel drivers, in the forms that the kernel's documents give
 //! (`Documentation/ABI/testing/sysfs-driver-intel-*`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::pci::directory;
 use super::plan::Plan;
-use crate::gpu::{Gpu, IntelDriver, IntelSpec, Silicon};
+use crate::gpu::{Gpu, IntelDriver, IntelSpec, Silicon, VfProvision, VfSpec};
 use crate::scene::{GpuState, Scene};
 
 /// The attributes of one GPU, its tiles, sensors and virtual functions.
 pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
     let Silicon::Intel(intel) = &gpu.silicon else { return };
     let (path, state) = (directory(gpu), scene.gpu(position));
-    let card = path.join("drm").join(format!("card{}", gpu.drm.as_ref().map_or(0, |drm| drm.card)));
+    let card = card(&path, gpu);
     if intel.driver == IntelDriver::Xe {
         xe(plan, &path, position, gpu, intel, &state);
     } else {
@@ -23,8 +23,25 @@ pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
         plan.line(&path, "sriov_numvfs", intel.vfs.len());
     }
     for vf in &intel.vfs {
-        virtual_function(plan, &path, &card, gpu, intel, vf);
+        virtual_function(plan, &path, gpu, vf);
     }
+    if intel.total_vfs > 0 && intel.driver == IntelDriver::I915Prelim {
+        let by_hand = intel.provisions.iter().any(|of| of.memory != gpu_core::Bytes::ZERO);
+        plan.line(&card, "prelim_iov/pf/auto_provisioning", u8::from(!by_hand));
+    }
+    let live = intel.vfs.iter().map(|vf| vf.number).max().unwrap_or(0);
+    for number in 1..=intel.total_vfs.min(live.max(MOST_SHOWN)) {
+        quotas(plan, &path, gpu, intel, number);
+    }
+}
+
+/// The drivers have files for every function that there could be; here are those of the first, and
+/// of all that are there.
+const MOST_SHOWN: u32 = 4;
+
+/// The card's folder below the GPU's.
+pub(super) fn card(path: &Path, gpu: &Gpu) -> PathBuf {
+    path.join("drm").join(format!("card{}", gpu.drm.as_ref().map_or(0, |drm| drm.card)))
 }
 
 /// A GT for each tile; frequencies in MHz as text, memory of the card.
@@ -131,15 +148,8 @@ fn ccs(plan: &mut Plan, gt: &Path, intel: &IntelSpec) {
     }
 }
 
-/// A PCI function of its own, and its quotas in the administrator's tree of the driver.
-fn virtual_function(
-    plan: &mut Plan,
-    parent: &Path,
-    card: &Path,
-    gpu: &Gpu,
-    intel: &IntelSpec,
-    vf: &crate::gpu::VfSpec,
-) {
+/// A PCI function of its own.
+fn virtual_function(plan: &mut Plan, parent: &Path, gpu: &Gpu, vf: &VfSpec) {
     let path = parent.with_file_name(vf.pci.to_string());
     plan.text(&path, "class", "0x038000\n");
     plan.text(&path, "vendor", "0x8086\n");
@@ -147,12 +157,25 @@ fn virtual_function(
     plan.link(parent, &path.join("physfn"));
     plan.link(&path, &parent.join(format!("virtfn{}", vf.number - 1)));
     plan.link(&path, &Path::new("sys/bus/pci/devices").join(vf.pci.to_string()));
-    let (folder, memory) = if intel.driver == IntelDriver::Xe {
-        (parent.join(format!("sriov_admin/vf{}/profile", vf.number)), "vram_quota")
-    } else {
-        (card.join(format!("prelim_iov/vf{}/gt0", vf.number)), "lmem_quota")
+}
+
+/// The quotas of a function, there or not, in the administrator's tree of the driver.
+fn quotas(plan: &mut Plan, path: &Path, gpu: &Gpu, intel: &IntelSpec, number: u32) {
+    let (folder, memory) = super::function::quotas(path, gpu, intel, number);
+    let set = intel.provision(number).unwrap_or(VfProvision::new(number));
+    let (bytes, quantum, timeout, priority) = match intel.vfs.iter().find(|vf| vf.number == number) {
+        Some(vf) => (vf.memory_quota, vf.exec_quantum_ms, vf.preempt_timeout_us, vf.priority),
+        None => (set.memory, set.exec_quantum_ms, set.preempt_timeout_us, set.priority),
     };
-    plan.line(&folder, memory, vf.memory_quota.get());
-    plan.line(&folder, "exec_quantum_ms", vf.exec_quantum_ms);
-    plan.line(&folder, "preempt_timeout_us", vf.preempt_timeout_us);
+    plan.line(&folder, memory, bytes.get());
+    plan.line(&folder, "exec_quantum_ms", quantum);
+    plan.line(&folder, "preempt_timeout_us", timeout);
+    if intel.driver == IntelDriver::Xe {
+        // All that there are, the one in force in brackets.
+        let choice = |(n, name): (u32, &&str)| {
+            if n == priority { format!("[{name}]") } else { (*name).to_owned() }
+        };
+        let choices: Vec<String> = (0..).zip(super::function::PRIORITIES.iter()).map(choice).collect();
+        plan.line(&folder, "sched_priority", choices.join(" "));
+    }
 }
