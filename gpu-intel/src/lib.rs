@@ -65,6 +65,7 @@ mod inventory;
 #[cfg(feature = "level-zero")]
 pub mod level_zero;
 mod model;
+pub mod names;
 mod partition;
 mod partitioner;
 mod process;
