@@ -19,6 +19,7 @@
 //! | clocks | `gt/gtN/rps_*_freq_mhz` | `tileT/gtG/freq0/*_freq` |
 //! | throttling | `gt/gtN/throttle_reason_*` | `tileT/gtG/freq0/throttle/reason_*` |
 //! | energy | hwmon `i915`, a tile's in `i915_gtN` | hwmon `xe`: card, else package |
+//! | engines' time slices | `card/engine/<engine>`: [`IntelBackend::engine_settings`] | `tileT/gtG/engines/<class>` |
 //! | virtual function | `virtfnN`, `prelim_iov/vfN/gtM` | `virtfnN`, `sriov_admin/vfN/profile` |
 //! | processes' memory | DRM's regions `local*`, `system*` | `vram*`, `gtt`, `system` |
 //! | processes' engines | DRM's `drm-engine-*`, in time | `drm-cycles-*` beside `drm-total-cycles-*` |
@@ -58,6 +59,7 @@
 mod backend;
 mod board;
 mod discover;
+mod engine;
 mod error;
 mod evidence;
 mod i915;
@@ -76,4 +78,5 @@ mod xe;
 
 pub use backend::IntelBackend;
 pub use discover::{Options, discover};
+pub use engine::EngineSetting;
 pub use partitioner::{FunctionSpec, Priority};

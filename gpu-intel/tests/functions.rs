@@ -355,3 +355,25 @@ fn two_writers_do_not_meet() {
     assert!(matches!(held, gpu_host::lock::Locking::Held(_)));
     assert_eq!(node.set(Mode::SRIOV, "1").unwrap_err().kind(), "busy");
 }
+
+/// The parent of a function disappears: what is asked of either says so, and the other GPU is told.
+#[test]
+fn a_function_whose_parent_disappears() {
+    let mut machine = Machine::preset("flex-170-2").unwrap();
+    machine.workloads.clear();
+    let node = Node::of(machine);
+    let devices = node.backend.inventory().unwrap().devices;
+    let (whole, cut) = (devices[0].id, &devices[1]);
+    let on = node.backend.board(cut.id).unwrap().fingerprint();
+    let parent = node.world.machine().gpus[1].pci.to_string();
+    let path = node.folder.0.join("sys/bus/pci/devices").join(parent).canonicalize().unwrap();
+    fs::remove_dir_all(path).unwrap();
+    let spec = FunctionSpec::new().exec_quantum_ms(5);
+    let refused = node.backend.adjust(cut.partitions[0].id, on, &spec).unwrap_err();
+    assert!(matches!(refused.kind(), "unknown_unit" | "failed"), "{refused}");
+    let refused = node.backend.set_mode(cut.id, on, Mode::SRIOV, "0").unwrap_err();
+    assert!(matches!(refused.kind(), "unknown_unit" | "failed"), "{refused}");
+    assert!(node.backend.board(whole).is_ok());
+    let left = node.backend.inventory().unwrap();
+    assert!(left.device(whole).is_some());
+}

@@ -30,14 +30,15 @@ pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
         plan.line(&card, "prelim_iov/pf/auto_provisioning", u8::from(!by_hand));
     }
     let live = intel.vfs.iter().map(|vf| vf.number).max().unwrap_or(0);
-    for number in 1..=intel.total_vfs.min(live.max(MOST_SHOWN)) {
+    let shown = if intel.total_vfs > MOST_SHOWN { live } else { intel.total_vfs };
+    for number in 1..=shown {
         quotas(plan, &path, gpu, intel, number);
     }
 }
 
-/// The drivers have files for every function that there could be; here are those of the first, and
-/// of all that are there.
-const MOST_SHOWN: u32 = 4;
+/// The drivers have files for every function that there could be. Of a GPU that could have more than
+/// this, the trees have those of functions that are there alone.
+const MOST_SHOWN: u32 = 8;
 
 /// The card's folder below the GPU's.
 pub(super) fn card(path: &Path, gpu: &Gpu) -> PathBuf {
@@ -56,6 +57,10 @@ fn i915(
 ) {
     if intel.driver == IntelDriver::I915Prelim {
         plan.line(card, "lmem_total_bytes", gpu.memory.total.get());
+    }
+    for engine in ["rcs0", "ccs0"] {
+        plan.line(card, &format!("engine/{engine}/timeslice_duration_ms"), 1);
+        plan.line(card, &format!("engine/{engine}/preempt_timeout_ms"), 640);
     }
     let mhz = |hertz: gpu_core::Hertz| hertz.get() / 1_000_000;
     for (n, tile) in intel.tiles.iter().enumerate() {
@@ -119,6 +124,10 @@ fn xe(plan: &mut Plan, path: &Path, position: usize, gpu: &Gpu, intel: &IntelSpe
                 plan.text(&gt, &format!("freq0/throttle/reason_{reason}"), "0\n");
             }
             plan.text(&gt, "freq0/throttle/status", "0\n");
+            let engine = if g == 0 { "ccs" } else { "vcs" };
+            plan.line(&gt, &format!("engines/{engine}/timeslice_duration_us"), 1000);
+            plan.line(&gt, &format!("engines/{engine}/preempt_timeout_us"), 640_000);
+            plan.line(&gt, &format!("engines/{engine}/job_timeout_ms"), 5000);
             if g == 0 {
                 ccs(plan, &gt, intel);
             }
