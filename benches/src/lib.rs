@@ -10,6 +10,7 @@
 //! | [`Direct`] | the calls of a sample, made through the bindings' symbol table |
 //! | [`Written`] | a simulated machine's trees in a folder of their own |
 //! | [`bare`] | the files of a sample, opened, read and closed |
+//! | [`clients`] | clients of DRM: a machine full of them, their files read bare, their text split |
 //! | [`Ratio`] | two ways of doing the same, timed side by side |
 //! | [`Counting`] | an allocator that counts |
 //! | [`Crowd`] | real processes that sleep and hold descriptors |
@@ -19,6 +20,7 @@
 
 pub mod bare;
 pub mod calls;
+pub mod clients;
 mod counting;
 #[cfg(target_os = "linux")]
 pub mod crowd;

@@ -23,10 +23,19 @@ impl Written {
     /// When there is no such preset, or they cannot be written.
     #[must_use]
     pub fn new(preset: &str) -> Self {
+        Self::of(Machine::preset(preset).expect("the preset is there"))
+    }
+
+    /// The trees of that machine.
+    ///
+    /// # Panics
+    /// When they cannot be written.
+    #[must_use]
+    pub fn of(machine: Machine) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let root = std::env::temp_dir().join(format!("gpu-benches-tree-{}-{number}", std::process::id()));
-        let world = World::new(Machine::preset(preset).expect("the preset is there"));
+        let world = World::new(machine);
         let tree = world.write_tree(&root).expect("the trees are written");
         Self { root, tree, world }
     }
@@ -41,6 +50,12 @@ impl Written {
     #[must_use]
     pub fn sysfs(&self) -> PathBuf {
         self.tree.sysfs()
+    }
+
+    /// What stands for `/proc`.
+    #[must_use]
+    pub fn proc(&self) -> PathBuf {
+        self.tree.proc()
     }
 
     /// The description.

@@ -9,8 +9,8 @@ use gpu_core::{Bytes, DeviceNumber, DrmClient, Hertz, Nanoseconds, Tag};
 /// Most engines, and most regions, of one client that are kept. Drivers have about ten.
 const MOST: usize = 64;
 
-/// What the kernel writes for every descriptor, and what says nothing here.
-const PASSED_OVER: [&str; 6] = ["pos", "flags", "mnt_id", "ino", "drm-client-name", "pasid"];
+/// As many engines, and regions, as drivers have: room for them is made once.
+const USUAL: usize = 8;
 
 /// Reads the text of one descriptor of the device file `node`; `None` when it is no DRM client's.
 ///
@@ -29,6 +29,8 @@ const PASSED_OVER: [&str; 6] = ["pos", "flags", "mnt_id", "ino", "drm-client-nam
 pub fn parse(text: &[u8], node: DeviceNumber) -> Option<DrmClient> {
     let mut client = DrmClient::new(node);
     let (mut is_drm, mut pasid) = (false, None);
+    client.engines.reserve(USUAL);
+    client.regions.reserve(USUAL);
     for line in text.split(|byte| *byte == b'\n') {
         let Some((key, value)) = split(line) else { continue };
         match key {
@@ -56,9 +58,23 @@ pub fn parse(text: &[u8], node: DeviceNumber) -> Option<DrmClient> {
 
 /// `key: value`, without the white space around both; nothing for lines of another form.
 fn split(line: &[u8]) -> Option<(&str, &str)> {
-    let line = std::str::from_utf8(line).ok()?;
-    let (key, value) = line.split_once(':')?;
-    Some((key.trim(), value.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\0')))
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    let is_space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0;
+    let mut value = &line[colon + 1..];
+    while let [first, rest @ ..] = value {
+        if !is_space(first) {
+            break;
+        }
+        value = rest;
+    }
+    while let [rest @ .., last] = value {
+        if !is_space(last) {
+            break;
+        }
+        value = rest;
+    }
+    let key = std::str::from_utf8(&line[..colon]).ok()?;
+    Some((key.trim(), std::str::from_utf8(value).ok()?))
 }
 
 enum Line {
@@ -79,16 +95,28 @@ fn taken<T>(value: Option<T>, put: impl FnOnce(T)) -> Line {
 }
 
 fn apply(client: &mut DrmClient, key: &str, value: &str) -> Line {
+    if let Some(rest) = key.strip_prefix("drm-") {
+        return match rest {
+            "driver" => taken(client.driver, |_| {}),
+            "pdev" => taken(value.parse().ok(), |pdev| client.pdev = Some(pdev)),
+            "client-id" => taken(number(value), |id| client.id = Some(id)),
+            "client-name" => Line::Taken,
+            _ => by_verb(client, rest, value),
+        };
+    }
     match key {
-        "drm-driver" => taken(client.driver, |_| {}),
-        "drm-pdev" | "pdev" => taken(value.parse().ok(), |pdev| client.pdev = Some(pdev)),
-        "drm-client-id" => taken(number(value), |id| client.id = Some(id)),
+        // What the kernel writes for every descriptor, and says nothing here.
+        "pos" | "flags" | "mnt_id" | "ino" | "pasid" => Line::Taken,
+        "pdev" => taken(value.parse().ok(), |pdev| client.pdev = Some(pdev)),
         "vram mem" => memory(client, "vram", value, Verb::Resident),
         "gtt mem" => memory(client, "gtt", value, Verb::Resident),
         "cpu mem" => memory(client, "cpu", value, Verb::Resident),
         "amd-memory-visible-vram" => memory(client, "visible-vram", value, Verb::Resident),
-        _ if PASSED_OVER.contains(&key) => Line::Taken,
-        _ => by_prefix(client, key, value),
+        _ => match (key.strip_prefix("amd-evicted-"), key.strip_prefix("amd-requested-")) {
+            (Some(name), _) => memory(client, name, value, Verb::Evicted),
+            (_, Some(name)) => memory(client, name, value, Verb::Requested),
+            _ => Line::Unknown,
+        },
     }
 }
 
@@ -106,44 +134,36 @@ enum Verb {
     Requested,
 }
 
-/// Longer prefixes stand before those that they begin with.
-const REGIONS: [(&str, Verb); 8] = [
-    ("drm-total-", Verb::Total),
-    ("drm-shared-", Verb::Shared),
-    ("drm-resident-", Verb::Resident),
-    ("drm-memory-", Verb::Memory),
-    ("drm-purgeable-", Verb::Purgeable),
-    ("drm-active-", Verb::Active),
-    ("amd-evicted-", Verb::Evicted),
-    ("amd-requested-", Verb::Requested),
-];
-
-fn by_prefix(client: &mut DrmClient, key: &str, value: &str) -> Line {
-    // Engines first: `drm-total-cycles-rcs` is no region.
-    if let Some(name) = key.strip_prefix("drm-engine-capacity-") {
-        let capacity = number(value).and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
-        return engine(client, name, capacity, |engine, n| engine.capacity = n);
-    }
-    if let Some(name) = key.strip_prefix("drm-engine-") {
-        let time = value.strip_suffix("ns").and_then(|digits| number(digits.trim_end()));
-        // Two blocks of a chip may have one name: amdgpu writes a line for each.
-        return engine(client, name, time, |engine, n| {
-            let before = engine.time.map_or(0, Nanoseconds::get);
-            engine.time = Some(Nanoseconds(before.saturating_add(n)));
-        });
-    }
-    if let Some(name) = key.strip_prefix("drm-total-cycles-") {
-        return engine(client, name, number(value), |engine, n| engine.total_cycles = Some(n));
-    }
-    if let Some(name) = key.strip_prefix("drm-cycles-") {
-        return engine(client, name, number(value), |engine, n| engine.cycles = Some(n));
-    }
-    if let Some(name) = key.strip_prefix("drm-maxfreq-") {
-        return engine(client, name, frequency(value), |engine, n| engine.max_frequency = Some(n));
-    }
-    match REGIONS.iter().find_map(|(prefix, verb)| Some((key.strip_prefix(prefix)?, *verb))) {
-        Some((name, verb)) => memory(client, name, value, verb),
-        None => Line::Unknown,
+/// `<verb>-<name>`: what is told, and of which engine or region.
+fn by_verb(client: &mut DrmClient, rest: &str, value: &str) -> Line {
+    let Some((verb, name)) = rest.split_once('-') else { return Line::Unknown };
+    match verb {
+        "engine" => match name.strip_prefix("capacity-") {
+            Some(name) => {
+                let capacity = number(value).and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
+                engine(client, name, capacity, |engine, n| engine.capacity = n)
+            }
+            None => {
+                let time = value.strip_suffix("ns").and_then(|digits| number(digits.trim_end()));
+                // Two blocks of a chip may have one name: amdgpu writes a line for each.
+                engine(client, name, time, |engine, n| {
+                    let before = engine.time.map_or(0, Nanoseconds::get);
+                    engine.time = Some(Nanoseconds(before.saturating_add(n)));
+                })
+            }
+        },
+        "cycles" => engine(client, name, number(value), |engine, n| engine.cycles = Some(n)),
+        "maxfreq" => engine(client, name, frequency(value), |engine, n| engine.max_frequency = Some(n)),
+        "total" => match name.strip_prefix("cycles-") {
+            Some(name) => engine(client, name, number(value), |engine, n| engine.total_cycles = Some(n)),
+            None => memory(client, name, value, Verb::Total),
+        },
+        "shared" => memory(client, name, value, Verb::Shared),
+        "resident" => memory(client, name, value, Verb::Resident),
+        "memory" => memory(client, name, value, Verb::Memory),
+        "purgeable" => memory(client, name, value, Verb::Purgeable),
+        "active" => memory(client, name, value, Verb::Active),
+        _ => Line::Unknown,
     }
 }
 
@@ -186,9 +206,15 @@ fn name_of(name: &str) -> Option<Tag> {
     name.parse().ok()
 }
 
+/// A number in decimal digits alone: the kernel writes no sign.
 fn number(text: &str) -> Option<u64> {
-    // `parse` takes a leading '+', which no kernel writes.
-    if text.starts_with('+') { None } else { text.parse().ok() }
+    if text.is_empty() {
+        return None;
+    }
+    text.bytes().try_fold(0_u64, |sum, digit| {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 { None } else { sum.checked_mul(10)?.checked_add(u64::from(digit)) }
+    })
 }
 
 /// A number with an optional unit after white space.

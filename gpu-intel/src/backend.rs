@@ -1,12 +1,13 @@
 //! [`IntelBackend`]: the read side.
 
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use gpu_core::{
     Absence, Backend, BootTime, Capabilities, Clock, ContainerFacts, EndedList, Error, ErrorKind,
-    EvidenceList, Inventory, PartitionId, Problem, Query, Reading, Sample, UnitId, Units, Vendor,
+    EvidenceList, Inventory, PartitionId, Partitioner, Problem, Query, Reading, Sample, UnitId, Units,
+    Vendor,
 };
+use gpu_host::Roots;
 
 use crate::board::{self, Board, Boards};
 use crate::reading::Tiles;
@@ -19,20 +20,35 @@ use crate::{evidence, inventory, process, reading};
 /// [`inventory`](Backend::inventory)) and read at every sample.
 #[derive(Debug)]
 pub struct IntelBackend {
-    sysfs: PathBuf,
+    roots: Roots,
     clock: Arc<dyn Clock>,
     boards: RwLock<Arc<Boards>>,
     second: Second,
 }
 
 impl IntelBackend {
-    /// The GPUs under `sysfs`.
+    /// The GPUs under the device tree of `roots`; who holds them is looked for in its processes
+    /// when something is changed, and not otherwise.
     ///
     /// # Errors
     /// When PCI or DRM cannot be listed, though they are there.
-    pub fn new(sysfs: PathBuf, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let boards = RwLock::new(Arc::new(board::look(&sysfs)?));
-        Ok(Self { sysfs, clock, boards, second: Second::none() })
+    pub fn new(roots: Roots, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let boards = RwLock::new(Arc::new(board::look(&roots.sysfs)?));
+        Ok(Self { roots, clock, boards, second: Second::none() })
+    }
+
+    pub(crate) const fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    pub(crate) const fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The device as the inventory has it.
+    pub(crate) fn device(&self, board: &Board) -> gpu_core::Device {
+        // What cannot be read is absent in the device.
+        inventory::device(board, self.clock.boot_id(), &self.second, &mut Vec::new())
     }
 
     /// The same with Level Zero beside the kernel's files, or with the reason why not.
@@ -60,8 +76,8 @@ impl IntelBackend {
         Arc::clone(&self.boards.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn look_again(&self) -> Result<Arc<Boards>, Error> {
-        let found = Arc::new(board::look(&self.sysfs)?);
+    pub(crate) fn look_again(&self) -> Result<Arc<Boards>, Error> {
+        let found = Arc::new(board::look(&self.roots.sysfs)?);
         *self.boards.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&found);
         Ok(found)
     }
@@ -96,7 +112,11 @@ impl Backend for IntelBackend {
     fn inventory(&self) -> Result<Inventory, Error> {
         let boards = self.look_again()?;
         self.second.look();
-        Ok(inventory::inventory(&self.sysfs, &boards, self.clock.boot_id(), &self.second))
+        Ok(inventory::inventory(&self.roots.sysfs, &boards, self.clock.boot_id(), &self.second))
+    }
+
+    fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
+        Ok(self)
     }
 
     fn capabilities(&self, unit: UnitId) -> Result<Capabilities, Error> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gpu_core::{DeviceId, Error, NodeRole, PartitionId, PartitionKind, PciAddress, Vendor};
+use gpu_core::{DeviceId, DeviceNumber, Error, NodeRole, PartitionId, PartitionKind, PciAddress, Vendor};
 use gpu_host::drm::DrmNode;
 use gpu_host::file::Attribute;
 use gpu_host::pci::PciFunction;
@@ -67,6 +67,8 @@ pub(crate) struct VirtualFunction {
     pub(crate) address: Option<PciAddress>,
     pub(crate) quota: Quota,
     pub(crate) drm: Vec<DrmNode>,
+    /// The file under which a guest's program holds it, where it is bound for that.
+    pub(crate) vfio: Option<DeviceNumber>,
 }
 
 /// What a virtual function may use.
@@ -81,6 +83,15 @@ impl Board {
     /// True when the GPU has tiles that are units of their own.
     pub(crate) fn has_tiles(&self) -> bool {
         self.tiles.len() > 1
+    }
+
+    pub(crate) fn is_xe(&self) -> bool {
+        self.function.driver.as_deref() == Some("xe")
+    }
+
+    /// The card's directory.
+    pub(crate) fn card(&self) -> Option<PathBuf> {
+        self.drm.iter().find(|node| node.role == NodeRole::Card).map(|node| node.path.clone())
     }
 
     pub(crate) fn tile_id(&self, tile: &Tile) -> PartitionId {
@@ -107,13 +118,13 @@ pub(crate) fn look(sysfs: &Path) -> Result<Boards, Error> {
         .filter(|function| matches!(function.driver.as_deref(), Some("i915" | "xe")))
         // A virtual function is a part of its GPU; in a guest, which sees no parent, a device.
         .filter(|function| !function.physical.is_some_and(|parent| listed.contains(&parent)))
-        .map(|function| board(function, &drm, &mut errors))
+        .map(|function| board(sysfs, function, &drm, &mut errors))
         .collect();
     boards.sort_by_key(|board| board.function.address);
     Ok(Boards { boards, errors })
 }
 
-fn board(function: PciFunction, drm: &[DrmNode], errors: &mut Vec<Error>) -> Board {
+fn board(sysfs: &Path, function: PciFunction, drm: &[DrmNode], errors: &mut Vec<Error>) -> Board {
     let path = function.path.clone();
     let is_xe = function.driver.as_deref() == Some("xe");
     let drm_of = nodes_of(&path, drm);
@@ -132,7 +143,7 @@ fn board(function: PciFunction, drm: &[DrmNode], errors: &mut Vec<Error>) -> Boa
     };
     Board {
         id: DeviceId::from_pci(Vendor::INTEL, function.address),
-        virtual_functions: virtual_functions(&path, drm, quota),
+        virtual_functions: virtual_functions(sysfs, &path, drm, quota),
         sensors: Sensors::of(&path, &chips, &tiles, total),
         drm: drm_of,
         tiles,
@@ -140,14 +151,26 @@ fn board(function: PciFunction, drm: &[DrmNode], errors: &mut Vec<Error>) -> Boa
     }
 }
 
-fn virtual_functions(path: &Path, drm: &[DrmNode], quota: impl Fn(u32) -> Quota) -> Vec<VirtualFunction> {
+/// The number of `/dev/vfio/<group>`: who gives a function to a guest has it open.
+fn vfio(sysfs: &Path, function: &Path) -> Option<DeviceNumber> {
+    let group = file::link_name(&function.join("iommu_group")).ok()?;
+    file::read_text(&sysfs.join("class/vfio").join(group).join("dev")).ok()?.parse().ok()
+}
+
+fn virtual_functions(
+    sysfs: &Path,
+    path: &Path,
+    drm: &[DrmNode],
+    quota: impl Fn(u32) -> Quota,
+) -> Vec<VirtualFunction> {
     let live = file::read_u64(&path.join("sriov_numvfs")).unwrap_or(0).min(u64::from(MOST));
     (1..=live)
         .filter_map(|number| u32::try_from(number).ok())
         .map(|number| {
             let link = path.join(format!("virtfn{}", number - 1));
             let address = file::link_name(&link).ok().and_then(|name| name.parse().ok());
-            VirtualFunction { number, address, quota: quota(number), drm: nodes_of(&link, drm) }
+            let vfio = vfio(sysfs, &link);
+            VirtualFunction { number, address, quota: quota(number), drm: nodes_of(&link, drm), vfio }
         })
         .collect()
 }

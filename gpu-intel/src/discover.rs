@@ -81,7 +81,7 @@ pub fn discover(options: &Options) -> Discovery {
             .collect();
         return Discovery::without(Vendor::INTEL, Outcome::NoDriver { looked_for });
     }
-    match IntelBackend::new(sysfs.clone(), Arc::clone(&options.clock)) {
+    match IntelBackend::new(options.roots.clone(), Arc::clone(&options.clock)) {
         Ok(backend) => Discovery::available(Box::new(with_second(backend, options))),
         Err(error) if error.kind() == ErrorKind::NotPermitted => {
             let needs = Need::Other("to list the PCI and DRM devices in sysfs");

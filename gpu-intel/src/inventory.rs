@@ -42,7 +42,7 @@ fn driver(sysfs: &Path, name: &'static str, second: &Second) -> Option<Driver> {
     Some(driver)
 }
 
-fn device(board: &Board, boot: BootId, second: &Second, problems: &mut Vec<Problem>) -> Device {
+pub(crate) fn device(board: &Board, boot: BootId, second: &Second, problems: &mut Vec<Problem>) -> Device {
     let why = second.why();
     let function = &board.function;
     let mut device = Device::new(board.id, model::name(function.id.device));

@@ -19,12 +19,27 @@
 //! | clocks | `gt/gtN/rps_*_freq_mhz` | `tileT/gtG/freq0/*_freq` |
 //! | throttling | `gt/gtN/throttle_reason_*` | `tileT/gtG/freq0/throttle/reason_*` |
 //! | energy | hwmon `i915`, a tile's in `i915_gtN` | hwmon `xe`: card, else package |
+//! | engines' time slices | `card/engine/<engine>`: [`IntelBackend::engine_settings`] | `tileT/gtG/engines/<class>` |
 //! | virtual function | `virtfnN`, `prelim_iov/vfN/gtM` | `virtfnN`, `sriov_admin/vfN/profile` |
 //! | processes' memory | DRM's regions `local*`, `system*` | `vram*`, `gtt`, `system` |
 //! | processes' engines | DRM's `drm-engine-*`, in time | `drm-cycles-*` beside `drm-total-cycles-*` |
 //!
 //! Memory in use and activity of a GPU are in none of these files; they are absent, with that
 //! reason: what clients hold is not all that is used.
+//!
+//! # Cutting
+//! [`IntelBackend`] is a [`Partitioner`](gpu_core::Partitioner) too.
+//!
+//! | what | how | where it is written | refused while |
+//! |---|---|---|---|
+//! | so many virtual functions, or none | `set_mode` with `sriov` | `sriov_numvfs`: from 0 and to 0 only | somebody is on the GPU; to 0, on a function |
+//! | with memory, time slice, preemption timeout, priority | [`IntelBackend::cut`] | xe: `sriov_admin/vfN/profile`; backport: `prelim_iov/vfN/gtM` | as above; amounts do not add up |
+//! | one of them changed | [`IntelBackend::adjust`] | the same | somebody is on it |
+//! | engines that share the slices | `set_mode` with `ccs` | `ccs_mode` of each tile | somebody is on the GPU, or it is cut |
+//!
+//! The hardware enforces a virtual function's memory and its time slice. A share of a GPU
+//! ([`Share`](gpu_core::Share), the device plugin's `card0-1`) is advisory: the driver enforces
+//! nothing. Tiles are fixed.
 //!
 //! # Processes
 //! The drivers list none; DRM accounts for each open descriptor, and a sweep of the machine's
@@ -44,6 +59,7 @@
 mod backend;
 mod board;
 mod discover;
+mod engine;
 mod error;
 mod evidence;
 mod i915;
@@ -51,7 +67,9 @@ mod inventory;
 #[cfg(feature = "level-zero")]
 pub mod level_zero;
 mod model;
+pub mod names;
 mod partition;
+mod partitioner;
 mod process;
 mod reading;
 mod second;
@@ -60,3 +78,5 @@ mod xe;
 
 pub use backend::IntelBackend;
 pub use discover::{Options, discover};
+pub use engine::EngineSetting;
+pub use partitioner::{FunctionSpec, Priority};

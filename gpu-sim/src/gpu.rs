@@ -459,6 +459,41 @@ pub struct IntelSpec {
     /// Virtual functions that are enabled now.
     #[serde(default)]
     pub vfs: Vec<VfSpec>,
+    /// What was set by hand for virtual functions, there or not.
+    #[serde(default)]
+    pub provisions: Vec<VfProvision>,
+}
+
+/// What was set by hand for one virtual function; 0 is what the driver decides.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VfProvision {
+    /// Number, from 1.
+    pub number: u32,
+    /// Memory quota over all tiles.
+    #[serde(default)]
+    pub memory: Bytes,
+    /// Time slice, in milliseconds.
+    #[serde(default)]
+    pub exec_quantum_ms: u32,
+    /// Preemption timeout, in microseconds.
+    #[serde(default)]
+    pub preempt_timeout_us: u32,
+    /// Priority: 0 low, 1 normal, 2 high (xe).
+    #[serde(default = "normal")]
+    pub priority: u32,
+}
+
+impl VfProvision {
+    /// Nothing was set.
+    #[must_use]
+    pub const fn new(number: u32) -> Self {
+        Self { number, memory: Bytes::ZERO, exec_quantum_ms: 0, preempt_timeout_us: 0, priority: normal() }
+    }
+}
+
+const fn normal() -> u32 {
+    1
 }
 
 /// One Intel tile.
@@ -485,4 +520,7 @@ pub struct VfSpec {
     pub exec_quantum_ms: u32,
     /// Preemption timeout, in microseconds.
     pub preempt_timeout_us: u32,
+    /// Priority: 0 low, 1 normal, 2 high (xe).
+    #[serde(default = "normal")]
+    pub priority: u32,
 }

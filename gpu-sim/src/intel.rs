@@ -1,6 +1,7 @@
 //! What Intel's drivers tell of a scene beyond what all vendors do: DRM's accounting of clients.
 
 mod fdinfo;
+mod function;
 mod process;
 mod tile;
 
@@ -11,6 +12,7 @@ use crate::scene::Scene;
 use crate::workload::Workload;
 
 pub(crate) use fdinfo::text as fdinfo;
+pub(crate) use function::Quota;
 pub(crate) use process::readings;
 pub use tile::IntelTile;
 

@@ -59,7 +59,7 @@ pub use fault::Fault;
 pub use gpu::{
     AmdMetricsForm, AmdPowerFile, AmdSpec, ClockSpec, ComputeInstanceSpec, EccSpec, Gpu, GpuInstanceSpec,
     IntelDriver, IntelSpec, MemorySpec, MigProfile, MigSpec, NvidiaSpec, PcieSpec, PowerSpec, Silicon,
-    ThermalSpec, TileSpec, VfSpec, XcpSpec,
+    ThermalSpec, TileSpec, VfProvision, VfSpec, XcpSpec,
 };
 pub use intel::IntelTile;
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};

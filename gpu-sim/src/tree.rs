@@ -9,6 +9,7 @@ mod amd;
 mod cgroup;
 mod damage;
 mod disk;
+mod function;
 mod intel;
 mod nvidia;
 mod pci;
@@ -91,7 +92,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Does what drivers do when their files are written: where somebody has written another mode
+    /// Does what drivers do when their files are written (modes, and of Intel's GPUs virtual
+    /// functions with their quotas): where somebody has written another mode
     /// into a file of a GPU of AMD's, the world is changed as its driver would, and the trees with
     /// it. Says what became of each write; a mode that was refused reads as before.
     ///
@@ -119,9 +121,15 @@ impl Tree {
     /// ```
     pub fn obey(&mut self) -> io::Result<Vec<Result<(), ModeRefusal>>> {
         let written = amd::written_modes(&self.root, &self.world.machine());
-        let answers: Vec<_> = written.into_iter().map(|write| write.carry_out(&self.world)).collect();
+        let mut answers: Vec<_> = written.into_iter().map(|write| write.carry_out(&self.world)).collect();
+        let functions = function::written(&self.root, &self.plan, &self.world.machine());
+        answers.extend(functions.iter().map(|write| write.carry_out(&self.world)));
         if !answers.is_empty() {
-            self.refresh()?;
+            let mut touched: Vec<PathBuf> = functions.into_iter().map(|write| write.path).collect();
+            touched.extend(amd::mode_files(&self.world.machine()));
+            let plan = plan(&self.world.scene());
+            disk::follow(&self.root, &self.plan, &plan, &touched)?;
+            self.plan = plan;
         }
         Ok(answers)
     }

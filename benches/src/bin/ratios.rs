@@ -6,7 +6,7 @@ use std::fmt::Display;
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use gpu_benches::{Direct, Installed, Ratio, Written, bare, calls};
+use gpu_benches::{Direct, Installed, Ratio, Written, bare, calls, clients};
 use gpu_core::{
     Backend, Clock, DeviceNumber, Nanoseconds, Query, Sample, Sweep, SweepRequest, Sweeper, Vendor,
 };
@@ -38,6 +38,8 @@ fn report(known: Option<&str>) -> ExitCode {
     trees(&mut table);
     held(&mut table);
     system_calls(&mut table);
+    drm(&mut table);
+    text(&mut table);
     sweep(&mut table);
     if table.is_kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -195,6 +197,51 @@ fn system_calls(table: &mut Table<'_>) {
             }
         }
     }
+}
+
+/// Clients of DRM: the sweep that finds them, and the sample that sums them up, beside the files of
+/// both read bare.
+fn drm(table: &mut Table<'_>) {
+    let written = clients::written();
+    let backend = written.backend(Vendor::INTEL);
+    let clock: std::sync::Arc<dyn Clock> = std::sync::Arc::new(SystemClock::new_or_unknown(&written.proc()));
+    let sweeper = ProcSweeper::new(written.proc(), &clock);
+    let numbers = clients::numbers(&written.machine());
+    let request = SweepRequest::new(&numbers, &[]).with_clients();
+    let files = bare::files(&written.machine(), &written.sysfs());
+    let what = "max-1550-4: a sweep and a sample of 300 clients in 500 descriptors";
+    table.time(what, 1300, || {
+        let (mut swept, mut reused) = (Sweep::new(), Sample::new());
+        let ours = || {
+            sweeper.sweep_into(&request, &mut swept).expect("the tree's processes are listed");
+            reused.clear();
+            let query = Query::everything().sweep(&swept);
+            backend.sample_into(&query, &mut reused).expect("the simulated machine is sampled");
+            assert!(swept.repeated_clients == 200 && reused.processes.len() >= 300);
+        };
+        Ratio::of(ours, || {
+            assert_eq!(clients::read(&written.proc()), 500);
+            files.read();
+        })
+    });
+}
+
+/// The text of one descriptor, parsed beside split into a map of its lines.
+fn text(table: &mut Table<'_>) {
+    let text = clients::text(&clients::written());
+    let node = DeviceNumber { major: 226, minor: 128 };
+    let ours = || {
+        black_box(gpu_host::fdinfo::parse(black_box(text.as_bytes()), node));
+    };
+    let ratio = (0..2).fold(Ratio::of(ours, || clients::split(&text)), |best, _| {
+        best.best(Ratio::of(ours, || clients::split(&text)))
+    });
+    let times = ratio.bare_ns * 1000 / ratio.ours_ns.max(1);
+    let megabytes = text.len() as u64 * 1000 / ratio.ours_ns.max(1);
+    let what = "an fdinfo text parsed, beside its lines split into a map";
+    let measured = table.verdict(what, times, times >= 5000 || megabytes >= 1000);
+    let measured = format!("{measured}× as fast, {megabytes} MB/s");
+    table.row(what, "≥ 5× or ≥ 1000 MB/s", &measured, micros(ratio.ours_ns), micros(ratio.bare_ns));
 }
 
 /// This machine's processes: no promise, since no two machines have the same.

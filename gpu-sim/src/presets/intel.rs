@@ -87,6 +87,7 @@ fn gpu(product: &Product, n: u8) -> Gpu {
             ccs_slices: 4,
             total_vfs: product.total_vfs,
             vfs: Vec::new(),
+            provisions: Vec::new(),
         }),
     }
 }
@@ -116,6 +117,7 @@ pub(super) fn flex_170() -> Machine {
                 memory_quota: Bytes::gib(6),
                 exec_quantum_ms: 20,
                 preempt_timeout_us: 20_000,
+                priority: 1,
             })
             .collect();
     }

@@ -309,6 +309,14 @@ impl WrittenMode {
     }
 }
 
+/// The files through which modes are set.
+pub(super) fn mode_files(machine: &Machine) -> Vec<PathBuf> {
+    let gpus = machine.gpus.iter().filter(|gpu| matches!(gpu.silicon, Silicon::Amd(_)));
+    gpus.flat_map(|gpu| MODE_FILES.map(|name| directory(gpu).join(name))).collect()
+}
+
+const MODE_FILES: [&str; 2] = ["current_compute_partition", "current_memory_partition"];
+
 /// The mode files below `root` that hold something else than the machine's modes. One that is
 /// empty is being written.
 pub(super) fn written_modes(root: &Path, machine: &Machine) -> Vec<WrittenMode> {

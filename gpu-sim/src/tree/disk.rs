@@ -9,6 +9,23 @@ use super::plan::{Entry, Plan};
 /// Makes the tree below `root`, which holds what `before` says, hold what `after` says. What is
 /// as it should be is not touched; files that are not of the plan stay where they are.
 pub(super) fn bring(root: &Path, before: &Plan, after: &Plan) -> io::Result<()> {
+    bring_where(root, before, after, |_, _| true)
+}
+
+/// The same for what has changed between the plans, and for `touched` files: what somebody else
+/// writes meanwhile stays, to be looked at next.
+pub(super) fn follow(root: &Path, before: &Plan, after: &Plan, touched: &[PathBuf]) -> io::Result<()> {
+    bring_where(root, before, after, |path, entry| {
+        before.0.get(path) != Some(entry) || touched.iter().any(|of| of == path)
+    })
+}
+
+fn bring_where(
+    root: &Path,
+    before: &Plan,
+    after: &Plan,
+    is_wanted: impl Fn(&Path, &Entry) -> bool,
+) -> io::Result<()> {
     // What lies in a folder goes before the folder.
     for (path, entry) in before.0.iter().rev() {
         let stays = after.0.get(path).is_some_and(|new| same_kind(entry, new));
@@ -16,7 +33,7 @@ pub(super) fn bring(root: &Path, before: &Plan, after: &Plan) -> io::Result<()> 
             remove(&root.join(path), entry)?;
         }
     }
-    for (path, entry) in &after.0 {
+    for (path, entry) in after.0.iter().filter(|(path, entry)| is_wanted(path, entry)) {
         let at = root.join(path);
         match entry {
             // Nobody follows a tree that is not there yet.

@@ -1,18 +1,18 @@
 //! Intel's files for its three kernel drivers, in the forms that the kernel's documents give
 //! (`Documentation/ABI/testing/sysfs-driver-intel-*`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::pci::directory;
 use super::plan::Plan;
-use crate::gpu::{Gpu, IntelDriver, IntelSpec, Silicon};
+use crate::gpu::{Gpu, IntelDriver, IntelSpec, Silicon, VfProvision, VfSpec};
 use crate::scene::{GpuState, Scene};
 
 /// The attributes of one GPU, its tiles, sensors and virtual functions.
 pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
     let Silicon::Intel(intel) = &gpu.silicon else { return };
     let (path, state) = (directory(gpu), scene.gpu(position));
-    let card = path.join("drm").join(format!("card{}", gpu.drm.as_ref().map_or(0, |drm| drm.card)));
+    let card = card(&path, gpu);
     if intel.driver == IntelDriver::Xe {
         xe(plan, &path, position, gpu, intel, &state);
     } else {
@@ -23,8 +23,26 @@ pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
         plan.line(&path, "sriov_numvfs", intel.vfs.len());
     }
     for vf in &intel.vfs {
-        virtual_function(plan, &path, &card, gpu, intel, vf);
+        virtual_function(plan, &path, gpu, vf);
     }
+    if intel.total_vfs > 0 && intel.driver == IntelDriver::I915Prelim {
+        let by_hand = intel.provisions.iter().any(|of| of.memory != gpu_core::Bytes::ZERO);
+        plan.line(&card, "prelim_iov/pf/auto_provisioning", u8::from(!by_hand));
+    }
+    let live = intel.vfs.iter().map(|vf| vf.number).max().unwrap_or(0);
+    let shown = if intel.total_vfs > MOST_SHOWN { live } else { intel.total_vfs };
+    for number in 1..=shown {
+        quotas(plan, &path, gpu, intel, number);
+    }
+}
+
+/// The drivers have files for every function that there could be. Of a GPU that could have more than
+/// this, the trees have those of functions that are there alone.
+const MOST_SHOWN: u32 = 8;
+
+/// The card's folder below the GPU's.
+pub(super) fn card(path: &Path, gpu: &Gpu) -> PathBuf {
+    path.join("drm").join(format!("card{}", gpu.drm.as_ref().map_or(0, |drm| drm.card)))
 }
 
 /// A GT for each tile; frequencies in MHz as text, memory of the card.
@@ -39,6 +57,10 @@ fn i915(
 ) {
     if intel.driver == IntelDriver::I915Prelim {
         plan.line(card, "lmem_total_bytes", gpu.memory.total.get());
+    }
+    for engine in ["rcs0", "ccs0"] {
+        plan.line(card, &format!("engine/{engine}/timeslice_duration_ms"), 1);
+        plan.line(card, &format!("engine/{engine}/preempt_timeout_ms"), 640);
     }
     let mhz = |hertz: gpu_core::Hertz| hertz.get() / 1_000_000;
     for (n, tile) in intel.tiles.iter().enumerate() {
@@ -102,6 +124,10 @@ fn xe(plan: &mut Plan, path: &Path, position: usize, gpu: &Gpu, intel: &IntelSpe
                 plan.text(&gt, &format!("freq0/throttle/reason_{reason}"), "0\n");
             }
             plan.text(&gt, "freq0/throttle/status", "0\n");
+            let engine = if g == 0 { "ccs" } else { "vcs" };
+            plan.line(&gt, &format!("engines/{engine}/timeslice_duration_us"), 1000);
+            plan.line(&gt, &format!("engines/{engine}/preempt_timeout_us"), 640_000);
+            plan.line(&gt, &format!("engines/{engine}/job_timeout_ms"), 5000);
             if g == 0 {
                 ccs(plan, &gt, intel);
             }
@@ -131,15 +157,8 @@ fn ccs(plan: &mut Plan, gt: &Path, intel: &IntelSpec) {
     }
 }
 
-/// A PCI function of its own, and its quotas in the administrator's tree of the driver.
-fn virtual_function(
-    plan: &mut Plan,
-    parent: &Path,
-    card: &Path,
-    gpu: &Gpu,
-    intel: &IntelSpec,
-    vf: &crate::gpu::VfSpec,
-) {
+/// A PCI function of its own.
+fn virtual_function(plan: &mut Plan, parent: &Path, gpu: &Gpu, vf: &VfSpec) {
     let path = parent.with_file_name(vf.pci.to_string());
     plan.text(&path, "class", "0x038000\n");
     plan.text(&path, "vendor", "0x8086\n");
@@ -147,12 +166,25 @@ fn virtual_function(
     plan.link(parent, &path.join("physfn"));
     plan.link(&path, &parent.join(format!("virtfn{}", vf.number - 1)));
     plan.link(&path, &Path::new("sys/bus/pci/devices").join(vf.pci.to_string()));
-    let (folder, memory) = if intel.driver == IntelDriver::Xe {
-        (parent.join(format!("sriov_admin/vf{}/profile", vf.number)), "vram_quota")
-    } else {
-        (card.join(format!("prelim_iov/vf{}/gt0", vf.number)), "lmem_quota")
+}
+
+/// The quotas of a function, there or not, in the administrator's tree of the driver.
+fn quotas(plan: &mut Plan, path: &Path, gpu: &Gpu, intel: &IntelSpec, number: u32) {
+    let (folder, memory) = super::function::quotas(path, gpu, intel, number);
+    let set = intel.provision(number).unwrap_or(VfProvision::new(number));
+    let (bytes, quantum, timeout, priority) = match intel.vfs.iter().find(|vf| vf.number == number) {
+        Some(vf) => (vf.memory_quota, vf.exec_quantum_ms, vf.preempt_timeout_us, vf.priority),
+        None => (set.memory, set.exec_quantum_ms, set.preempt_timeout_us, set.priority),
     };
-    plan.line(&folder, memory, vf.memory_quota.get());
-    plan.line(&folder, "exec_quantum_ms", vf.exec_quantum_ms);
-    plan.line(&folder, "preempt_timeout_us", vf.preempt_timeout_us);
+    plan.line(&folder, memory, bytes.get());
+    plan.line(&folder, "exec_quantum_ms", quantum);
+    plan.line(&folder, "preempt_timeout_us", timeout);
+    if intel.driver == IntelDriver::Xe {
+        // All that there are, the one in force in brackets.
+        let choice = |(n, name): (u32, &&str)| {
+            if n == priority { format!("[{name}]") } else { (*name).to_owned() }
+        };
+        let choices: Vec<String> = (0..).zip(super::function::PRIORITIES.iter()).map(choice).collect();
+        plan.line(&folder, "sched_priority", choices.join(" "));
+    }
 }

@@ -1,0 +1,355 @@
+//! [`FunctionSpec`]: what a virtual function shall have, and the two calls that see to it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use gpu_core::{
+    BoardState, Bytes, DeviceId, Done, Fingerprint, Made, PartitionId, PartitionKind, Refusal, UnitId,
+};
+use gpu_host::file;
+
+use super::{Held, find, write};
+use crate::backend::IntelBackend;
+use crate::board::Board;
+
+/// What a virtual function shall have. What is not said stays the driver's to decide.
+///
+/// ```
+/// use gpu_core::Bytes;
+/// use gpu_intel::{FunctionSpec, Priority};
+/// let spec = FunctionSpec::new().memory(Bytes::gib(4)).exec_quantum_ms(20).priority(Priority::High);
+/// assert_eq!(spec.exec_quantum_ms, Some(20));
+/// assert_eq!(spec.preempt_timeout_us, None);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub struct FunctionSpec {
+    /// Memory, over all tiles: enforced by the hardware.
+    pub memory: Option<Bytes>,
+    /// The longest that it runs before another function's turn, in milliseconds; 0 is without end.
+    pub exec_quantum_ms: Option<u32>,
+    /// How long it may take to stop when its time is over, in microseconds, before it is reset.
+    pub preempt_timeout_us: Option<u32>,
+    /// Whose turn comes first (xe).
+    pub priority: Option<Priority>,
+}
+
+/// Whose turn comes first among virtual functions, by xe's names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum Priority {
+    /// After all others.
+    Low,
+    /// As usual.
+    Normal,
+    /// Before all others.
+    High,
+}
+
+impl Priority {
+    /// The driver's name for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
+}
+
+impl fmt::Display for Priority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FunctionSpec {
+    /// All of it is the driver's to decide.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { memory: None, exec_quantum_ms: None, preempt_timeout_us: None, priority: None }
+    }
+
+    /// The same with this much memory.
+    #[must_use]
+    pub const fn memory(self, memory: Bytes) -> Self {
+        Self { memory: Some(memory), ..self }
+    }
+
+    /// The same with this time slice.
+    #[must_use]
+    pub const fn exec_quantum_ms(self, milliseconds: u32) -> Self {
+        Self { exec_quantum_ms: Some(milliseconds), ..self }
+    }
+
+    /// The same with this time to stop.
+    #[must_use]
+    pub const fn preempt_timeout_us(self, microseconds: u32) -> Self {
+        Self { preempt_timeout_us: Some(microseconds), ..self }
+    }
+
+    /// The same with this priority.
+    #[must_use]
+    pub const fn priority(self, priority: Priority) -> Self {
+        Self { priority: Some(priority), ..self }
+    }
+}
+
+/// A write that is to be made.
+#[derive(Debug)]
+struct Write {
+    path: PathBuf,
+    name: &'static str,
+    value: String,
+}
+
+impl IntelBackend {
+    /// Cuts a GPU into as many virtual functions as there are `functions`, each with what is said of
+    /// it; none takes them all away. Needs an idle GPU that has none yet (or, for none, idle ones).
+    ///
+    /// Memory is set before they are made: the first amount makes the driver stop sharing it out
+    /// itself, so that either all have one or none has. When a step fails, what was set is taken back
+    /// (memory 0).
+    ///
+    /// # Errors
+    /// [`Refusal`]: [`Invalid`](Refusal::Invalid) when the amounts do not add up or the GPU has not so
+    /// many functions; [`InUse`](Refusal::InUse) while a process is on the GPU or a function;
+    /// [`NotSupported`](Refusal::NotSupported) for what the driver has no file for.
+    pub fn cut(
+        &self,
+        device: DeviceId,
+        on: Fingerprint,
+        functions: &[FunctionSpec],
+    ) -> Result<Done, Refusal> {
+        let held = self.hold(device, on)?;
+        super::offered(&held.before.device, gpu_core::Mode::SRIOV, &functions.len().to_string())?;
+        let count = u32::try_from(functions.len()).unwrap_or(u32::MAX);
+        if count > 0 && !held.board.virtual_functions.is_empty() {
+            // Refused before anything is written.
+            self.set_count(&held, count)?;
+        }
+        add_up(&held, functions)?;
+        let mut writes = Vec::new();
+        if functions.iter().any(|function| function.memory.is_some()) {
+            writes.extend(by_hand(&held.board));
+        }
+        for (number, function) in (1..).zip(functions) {
+            writes.extend(self.writes(&held.board, number, function)?);
+        }
+        held.refuse_users(count)?;
+        let made = self.write_all(&held, device.into(), &writes).and_then(|()| self.set_count(&held, count));
+        let state = match made {
+            Ok(state) => state,
+            Err(refusal) => {
+                take_back(&writes);
+                automatic(&held.board);
+                return Err(refusal);
+            }
+        };
+        if count == 0 {
+            self.forget(&held.board);
+        }
+        let state = self.settled(&held, state, &writes)?;
+        let parts = state.device.partitions().filter(|part| part.kind() == PartitionKind::VIRTUAL_FUNCTION);
+        let made: Vec<Made> = parts.filter_map(|part| Made::of(&state, part.id)).collect();
+        Ok(Done::new(state, made))
+    }
+
+    /// Changes what a virtual function that is there has. The driver wants it idle.
+    ///
+    /// # Errors
+    /// As [`cut`](Self::cut); [`UnknownUnit`](Refusal::UnknownUnit) when it is not there (any more).
+    pub fn adjust(&self, function: PartitionId, on: Fingerprint, to: &FunctionSpec) -> Result<Done, Refusal> {
+        let held = self.hold(function.device(), on)?;
+        let is_there = held.board.virtual_functions.iter().any(|of| held.board.function_id(of) == function);
+        if !is_there {
+            return Err(Refusal::UnknownUnit { unit: function.into() });
+        }
+        let writes = self.writes(&held.board, function.index(), to)?;
+        let by: Vec<_> = held.before.users_of(function).cloned().collect();
+        if !by.is_empty() {
+            return Err(Refusal::InUse { unit: function.into(), by });
+        }
+        if let Some(memory) = to.memory {
+            let others = others(&held.before, function);
+            fits(&held, others.saturating_add(memory))?;
+        }
+        self.write_all(&held, function.into(), &writes)?;
+        let boards = self.look_again()?;
+        let state = self.state(find(&boards, function.device())?)?;
+        Ok(Done::new(self.settled(&held, state, &writes)?, Vec::new()))
+    }
+
+    /// The files of what is said of a function, with what is written there.
+    fn writes(&self, board: &Board, number: u32, of: &FunctionSpec) -> Result<Vec<Write>, Refusal> {
+        let places = Places::of(board, number)?;
+        let mut writes = Vec::new();
+        if let Some(memory) = of.memory {
+            writes.extend(places.shared("memory", places.memory, memory.get())?);
+        }
+        for (name, value) in
+            [("exec_quantum_ms", of.exec_quantum_ms), ("preempt_timeout_us", of.preempt_timeout_us)]
+        {
+            if let Some(value) = value {
+                writes.extend(places.each(name, &value.to_string())?);
+            }
+        }
+        if let Some(priority) = of.priority {
+            writes.extend(places.each("sched_priority", priority.name())?);
+        }
+        Ok(writes)
+    }
+
+    fn write_all(&self, held: &Held, unit: UnitId, writes: &[Write]) -> Result<(), Refusal> {
+        for of in writes {
+            if let Err(failed) = write::write(&of.path, &of.value) {
+                return Err(failed.refusal(unit, of.name, || self.users(&held.board)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what is still set for functions that are gone; where it cannot be, it stays.
+    fn forget(&self, board: &Board) {
+        for function in &board.virtual_functions {
+            if let Ok(places) = Places::of(board, function.number) {
+                take_back(&places.shared("memory", places.memory, 0).unwrap_or_default());
+            }
+        }
+        automatic(board);
+    }
+
+    /// The board once the files show what was written: the driver rounds memory, down or up, to what
+    /// it can give, and no further.
+    fn settled(&self, held: &Held, state: BoardState, writes: &[Write]) -> Result<BoardState, Refusal> {
+        /// Two MiB: the largest page.
+        const STEP: u64 = 2 << 20;
+        let shows = |of: &Write| match (file::read_text(&of.path), of.value.parse::<u64>()) {
+            (Ok(text), Ok(asked)) => text.parse::<u64>().is_ok_and(|now| now.abs_diff(asked) < STEP.max(1)),
+            (Ok(text), Err(_)) => text == of.value || text.contains(&format!("[{}]", of.value)),
+            (Err(_), _) => false,
+        };
+        if writes.is_empty() {
+            return Ok(state);
+        }
+        let at = writes.first().map_or_else(String::new, |of| of.path.display().to_string());
+        self.read_back(held, &at, |_, _| writes.iter().all(shows))
+    }
+}
+
+/// Amounts of memory: of all or of none, and together no more than there is.
+fn add_up(held: &Held, functions: &[FunctionSpec]) -> Result<(), Refusal> {
+    let amounts: Vec<Bytes> = functions.iter().filter_map(|function| function.memory).collect();
+    if !amounts.is_empty() && amounts.len() != functions.len() {
+        let what = "memory is said of some functions and not of others: the first amount ends the driver's \
+                    sharing out, and the others would have none";
+        return Err(Refusal::Invalid { what: what.to_owned() });
+    }
+    if amounts.contains(&Bytes::ZERO) {
+        return Err(Refusal::Invalid {
+            what: "a virtual function with no memory does not come up".to_owned(),
+        });
+    }
+    fits(held, amounts.iter().fold(Bytes::ZERO, |sum, amount| sum.saturating_add(*amount)))
+}
+
+fn fits(held: &Held, sum: Bytes) -> Result<(), Refusal> {
+    match held.before.device.memory_total.value() {
+        Some(total) if sum > *total => {
+            let what =
+                format!("{sum} of memory for virtual functions: the GPU has {total}, and needs some of it");
+            Err(Refusal::Invalid { what })
+        }
+        // A total that is not told is the driver's to watch.
+        _ => Ok(()),
+    }
+}
+
+/// What the other functions of the GPU have.
+fn others(state: &BoardState, function: PartitionId) -> Bytes {
+    let parts = state.device.partitions().filter(|part| part.id != function);
+    let functions = parts.filter(|part| part.kind() == PartitionKind::VIRTUAL_FUNCTION);
+    functions
+        .filter_map(|part| part.memory_total.value())
+        .fold(Bytes::ZERO, |sum, of| sum.saturating_add(*of))
+}
+
+const AUTO: &str = "auto_provisioning";
+
+/// The backport shares memory out by itself unless this file says 0; xe stops by itself.
+fn by_hand(board: &Board) -> Option<Write> {
+    let path = board.card()?.join("prelim_iov/pf").join(AUTO);
+    (!board.is_xe() && path.exists()).then(|| Write { path, name: AUTO, value: "0".to_owned() })
+}
+
+/// Lets the driver share memory out again; where it does not, the next inventory shows what is there.
+fn automatic(board: &Board) {
+    if let Some(of) = by_hand(board) {
+        let _ = file::write(&of.path, "1");
+    }
+}
+
+/// Takes back what may have been set: memory of 0 is none, and the driver's to share out.
+fn take_back(writes: &[Write]) {
+    for of in writes.iter().rev().filter(|of| matches!(of.name, "vram_quota" | "lmem_quota")) {
+        // What cannot be taken back stands in the next inventory.
+        let _ = file::write(&of.path, "0");
+    }
+}
+
+/// The folders of one function's files: xe has one, the backport one for each GT.
+struct Places {
+    folders: Vec<PathBuf>,
+    /// What the file of its memory is called.
+    memory: &'static str,
+}
+
+impl Places {
+    fn of(board: &Board, number: u32) -> Result<Self, Refusal> {
+        let (folders, memory) = if board.is_xe() {
+            (vec![board.function.path.join(format!("sriov_admin/vf{number}/profile"))], "vram_quota")
+        } else {
+            let card = board.card().unwrap_or_default();
+            let folder = card.join(format!("prelim_iov/vf{number}"));
+            let gts = crate::board::numbered(&folder, "gt");
+            (gts.into_iter().map(|gt| folder.join(format!("gt{gt}"))).collect(), "lmem_quota")
+        };
+        let folders: Vec<PathBuf> = folders.into_iter().filter(|folder| folder.is_dir()).collect();
+        Ok(Self { folders, memory })
+    }
+
+    /// The same value in each of them.
+    fn each(&self, name: &'static str, value: &str) -> Result<Vec<Write>, Refusal> {
+        let write = |folder: &PathBuf| Write { path: folder.join(name), name, value: value.to_owned() };
+        self.there(name, self.folders.iter().map(write).collect())
+    }
+
+    /// An amount in equal parts; the first has what is left over.
+    fn shared(&self, what: &'static str, name: &'static str, amount: u64) -> Result<Vec<Write>, Refusal> {
+        let count = self.folders.len().max(1) as u64;
+        let part = amount / count;
+        let write = |(n, folder): (usize, &PathBuf)| {
+            let value = if n == 0 { amount - part * (count - 1) } else { part };
+            Write { path: folder.join(name), name, value: value.to_string() }
+        };
+        self.there(what, self.folders.iter().enumerate().map(write).collect())
+    }
+
+    fn there(&self, what: &str, writes: Vec<Write>) -> Result<Vec<Write>, Refusal> {
+        match writes.iter().find(|of| !of.path.exists()) {
+            Some(missing) => {
+                let why =
+                    format!("no {}: this driver sets no {what} of virtual functions", missing.path.display());
+                Err(Refusal::NotSupported { why })
+            }
+            None if writes.is_empty() => {
+                let why = format!(
+                    "the driver has no files to set the {what} of virtual functions (xe has them from kernel 6.19 on)"
+                );
+                Err(Refusal::NotSupported { why })
+            }
+            None => Ok(writes),
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Virtual functions and the compute mode, through files, over trees behind which the simulated
+//! driver does what is written, and over trees in which something else happens.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use gpu_core::{
+    Backend, Bytes, DeviceId, Done, ErrorKind, Fingerprint, Mode, ModeChange, Nanoseconds, PartitionKind,
+    Partitioner, Pid, Refusal,
+};
+use gpu_host::Roots;
+use gpu_intel::{FunctionSpec, IntelBackend, Priority};
+use gpu_sim::{IntelDriver, Machine, ModeRefusal, Part, Silicon, Tree, UseKind, World};
+
+#[path = "common/machine.rs"]
+mod machine;
+
+use machine::{Folder, half, process};
+
+/// The driver behind a tree: does what is written into its files, until it is dropped.
+struct Driver {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+    answers: Arc<Mutex<Vec<Result<(), ModeRefusal>>>>,
+}
+
+impl Driver {
+    fn of(mut tree: Tree, working: Arc<Mutex<()>>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let answers = Arc::new(Mutex::new(Vec::new()));
+        let (stopped, given) = (Arc::clone(&stop), Arc::clone(&answers));
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                let at_work = working.lock().unwrap();
+                let answered = tree.obey().unwrap();
+                drop(at_work);
+                given.lock().unwrap().extend(answered);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        Self { stop, thread: Some(thread), answers }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Node {
+    folder: Folder,
+    world: World,
+    tree: Tree,
+    backend: IntelBackend,
+    /// Held by the driver while it does what was written.
+    working: Arc<Mutex<()>>,
+}
+
+impl Node {
+    fn of(machine: Machine) -> Self {
+        let folder = Folder::new("functions");
+        let world = World::new(machine);
+        let tree = world.write_tree(&folder.0).unwrap();
+        let roots = Roots::default().sysfs(tree.sysfs()).proc(tree.proc()).locks(folder.0.join("locks"));
+        let backend = IntelBackend::new(roots, Arc::new(world.clock().clone())).unwrap();
+        Self { folder, world, tree, backend, working: Arc::default() }
+    }
+
+    /// One GPU on the driver, idle, that can have eight virtual functions.
+    fn idle(driver: IntelDriver) -> Self {
+        Self::of(one(driver))
+    }
+
+    fn driver(&self) -> Driver {
+        Driver::of(self.tree.clone(), Arc::clone(&self.working))
+    }
+
+    fn id(&self) -> DeviceId {
+        self.backend.inventory().unwrap().devices[0].id
+    }
+
+    fn on(&self) -> Fingerprint {
+        self.backend.board(self.id()).unwrap().fingerprint()
+    }
+
+    fn set(&self, mode: &str, value: &str) -> Result<ModeChange, Refusal> {
+        self.done(self.backend.set_mode(self.id(), self.on(), mode, value))
+    }
+
+    fn cut(&self, specs: &[FunctionSpec]) -> Result<Done, Refusal> {
+        self.done(self.backend.cut(self.id(), self.on(), specs))
+    }
+
+    /// A kernel is done when the write ends. This driver may still write what nobody has looked at,
+    /// the file that was written among it: the next write must not be lost to that.
+    fn done<T>(&self, answer: T) -> T {
+        drop(self.working.lock().unwrap());
+        answer
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        let pci = self.world.machine().gpus[0].pci.to_string();
+        self.folder.0.join("sys/bus/pci/devices").join(pci).join(name)
+    }
+
+    /// Memory of each virtual function that is there.
+    fn memories(&self) -> Vec<Bytes> {
+        let device = &self.backend.inventory().unwrap().devices[0];
+        let parts = device.partitions.iter().filter(|part| part.kind() == PartitionKind::VIRTUAL_FUNCTION);
+        parts.filter_map(|part| part.memory_total.value().copied()).collect()
+    }
+}
+
+fn one(driver: IntelDriver) -> Machine {
+    let preset = if driver == IntelDriver::Xe { "b60-2" } else { "flex-170-2" };
+    let mut machine = Machine::preset(preset).unwrap();
+    machine.gpus.truncate(1);
+    machine.workloads.clear();
+    let Silicon::Intel(intel) = &mut machine.gpus[0].silicon else { panic!() };
+    (intel.driver, intel.total_vfs) = (driver, 8);
+    machine
+}
+
+const DRIVERS: [IntelDriver; 2] = [IntelDriver::Xe, IntelDriver::I915Prelim];
+
+#[test]
+fn the_mode_makes_and_unmakes_functions() {
+    for driver in DRIVERS {
+        let node = Node::idle(driver);
+        let _driver = node.driver();
+        let change = node.set(Mode::SRIOV, "4").unwrap();
+        assert_eq!(change.device.partitions.len(), 4, "{driver:?}");
+        assert_eq!(change.device.mode(Mode::SRIOV).unwrap().current.value().map(String::as_str), Some("4"));
+        assert!(!change.notes.is_empty() && change.awaits.is_none());
+        let memories = node.memories();
+        assert!(
+            memories.len() == 4 && memories.iter().all(|memory| *memory == memories[0] && memory.get() > 0)
+        );
+        // Never from one number to another.
+        let refused = node.set(Mode::SRIOV, "2").unwrap_err();
+        assert!(refused.kind() == "invalid" && refused.to_string().contains("set 0 first"), "{refused}");
+        assert_eq!(node.memories().len(), 4);
+        assert!(node.set(Mode::SRIOV, "4").unwrap().notes.is_empty(), "nothing to do");
+        assert_eq!(node.set(Mode::SRIOV, "0").unwrap().device.partitions.len(), 0);
+        assert_eq!(node.set(Mode::SRIOV, "2").unwrap().device.partitions.len(), 2);
+    }
+}
+
+#[test]
+fn each_function_has_what_is_said_of_it() {
+    for driver in DRIVERS {
+        let node = Node::idle(driver);
+        let _driver = node.driver();
+        let mut specs =
+            [FunctionSpec::new().memory(Bytes::gib(2)).exec_quantum_ms(10).preempt_timeout_us(7000); 3];
+        specs[2] = specs[2].memory(Bytes::gib(5));
+        if driver == IntelDriver::Xe {
+            specs[1] = specs[1].priority(Priority::High);
+        }
+        let done = node.cut(&specs).unwrap();
+        assert_eq!(done.made.len(), 3, "{driver:?}");
+        assert_eq!(node.memories(), [Bytes::gib(2), Bytes::gib(2), Bytes::gib(5)]);
+        let parts = &done.state.device.partitions;
+        assert!(parts.iter().all(|part| part.time_slice.value() == Some(&Nanoseconds::from_millis(10))));
+        assert!(parts.iter().all(|part| part.pci.value().is_some()));
+        let Silicon::Intel(intel) = node.world.machine().gpus[0].silicon.clone() else { panic!() };
+        assert!(intel.vfs.iter().all(|vf| vf.preempt_timeout_us == 7000));
+        let priority = if driver == IntelDriver::Xe { 2 } else { 1 };
+        assert_eq!(intel.vfs[1].priority, priority);
+
+        // One of them is changed while it is there.
+        let more = FunctionSpec::new().memory(Bytes::gib(3));
+        let done = node.done(node.backend.adjust(parts[0].id, node.on(), &more)).unwrap();
+        assert_eq!(done.state.device.partitions[0].memory_total.value(), Some(&Bytes::gib(3)));
+        assert_ne!(done.state.device.partitions[0].incarnation, parts[0].incarnation, "another life");
+
+        // And all go, with what was set for them.
+        assert!(node.cut(&[]).unwrap().made.is_empty());
+        let automatic = node.set(Mode::SRIOV, "2").unwrap().device;
+        let memory = *automatic.partitions[0].memory_total.value().unwrap();
+        assert!(memory > Bytes::gib(5), "the driver shares out again: {memory}");
+    }
+}
+
+/// Everything that can be refused is refused before anything is written.
+#[test]
+fn what_cannot_be_is_refused_before_anything_is_touched() {
+    for driver in DRIVERS {
+        let node = Node::idle(driver);
+        let driver_of = node.driver();
+        let on = node.on();
+        let gib = |n| FunctionSpec::new().memory(Bytes::gib(n));
+        let cut = |specs: &[FunctionSpec]| node.backend.cut(node.id(), on, specs).unwrap_err();
+        assert!(cut(&[gib(20), gib(20)]).to_string().contains("40 GiB"), "more than there is");
+        assert!(cut(&[gib(2), FunctionSpec::new()]).to_string().contains("others would have none"));
+        assert!(cut(&[gib(0)]).to_string().contains("does not come up"));
+        assert_eq!(cut(&[gib(1); 9]).kind(), "invalid");
+        for (mode, value, kind) in [
+            (Mode::SRIOV, "9", "invalid"),
+            (Mode::SRIOV, "-1", "invalid"),
+            (Mode::SRIOV, "two", "invalid"),
+            (Mode::CCS, "3", "invalid"),
+            (Mode::MIG, "1", "invalid"),
+        ] {
+            assert_eq!(node.set(mode, value).unwrap_err().kind(), kind, "{mode} {value}");
+        }
+        let device = node.id();
+        let stale = node.backend.set_mode(device, Fingerprint::default(), Mode::SRIOV, "1").unwrap_err();
+        assert_eq!(stale.kind(), "stale");
+        let stranger = DeviceId::from_pci(gpu_core::Vendor::INTEL, gpu_core::PciAddress::new(0, 0xee, 0, 0));
+        assert_eq!(node.backend.set_mode(stranger, on, Mode::SRIOV, "1").unwrap_err().kind(), "unknown_unit");
+        let nobody = device.partition(PartitionKind::VIRTUAL_FUNCTION, 3);
+        assert_eq!(node.backend.adjust(nobody, on, &gib(1)).unwrap_err().kind(), "unknown_unit");
+        if driver != IntelDriver::Xe {
+            let priority = FunctionSpec::new().priority(Priority::Low);
+            assert_eq!(cut(&[priority]).kind(), "not_supported");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(*driver_of.answers.lock().unwrap(), [], "nothing was written");
+        assert_eq!(node.on(), on);
+    }
+}
+
+/// Somebody on the GPU: no functions beside him. Somebody on a function: it is not taken away.
+#[test]
+fn who_is_in_the_way_is_named() {
+    let mut busy = one(IntelDriver::Xe);
+    busy.workloads = vec![process(7, vec![half(0, Part::Whole, UseKind::Compute, Bytes::gib(1))])];
+    let node = Node::of(busy);
+    for (mode, value) in [(Mode::SRIOV, "2"), (Mode::CCS, "2")] {
+        let Refusal::InUse { by, .. } = node.set(mode, value).unwrap_err() else { panic!("in use") };
+        assert_eq!((by.len(), by[0].pid), (1, Pid(7)));
+    }
+
+    // A function's own render node, and the file under which a guest's program holds it.
+    for device in ["/dev/dri/renderD140", "/dev/vfio/33"] {
+        let node = Node::idle(IntelDriver::Xe);
+        let _driver = node.driver();
+        let made = node.set(Mode::SRIOV, "2").unwrap().device;
+        let function = node.file("virtfn1").canonicalize().unwrap();
+        let sys = node.folder.0.join("sys");
+        let render = function.join("drm/renderD140");
+        fs::create_dir_all(&render).unwrap();
+        fs::write(render.join("dev"), "226:140\n").unwrap();
+        std::os::unix::fs::symlink(&function, render.join("device")).unwrap();
+        std::os::unix::fs::symlink(&render, sys.join("class/drm/renderD140")).unwrap();
+        fs::create_dir_all(sys.join("class/vfio/33")).unwrap();
+        // Tests have no such device: a number that is found by the file's name.
+        fs::write(sys.join("class/vfio/33/dev"), "226:141\n").unwrap();
+        fs::create_dir_all(sys.join("kernel/iommu_groups/33")).unwrap();
+        std::os::unix::fs::symlink(sys.join("kernel/iommu_groups/33"), function.join("iommu_group")).unwrap();
+        let held = if device.contains("vfio") { "/dev/dri/renderD141" } else { device };
+        let pid = node.folder.process("4242");
+        fs::create_dir_all(pid.join("fd")).unwrap();
+        fs::write(pid.join("stat"), format!("4242 (qemu) S 1 {}20 0 77 0 0\n", "0 ".repeat(15))).unwrap();
+        std::os::unix::fs::symlink(held, pid.join("fd/3")).unwrap();
+        let Refusal::InUse { by, .. } = node.set(Mode::SRIOV, "0").unwrap_err() else { panic!("in use") };
+        assert_eq!((by[0].pid, by[0].partition), (Pid(4242), made.partitions[1].id), "{device}");
+        let spec = FunctionSpec::new().exec_quantum_ms(5);
+        let adjust = |part: usize| node.done(node.backend.adjust(made.partitions[part].id, node.on(), &spec));
+        assert_eq!(adjust(1).unwrap_err().kind(), "in_use", "{device}");
+        assert!(adjust(0).is_ok(), "the other one is idle");
+    }
+}
+
+#[test]
+fn compute_engines_are_shared_otherwise() {
+    for (driver, value) in [(IntelDriver::Xe, "4"), (IntelDriver::I915Prelim, "2")] {
+        let node = Node::idle(driver);
+        let _driver = node.driver();
+        let before = node.backend.inventory().unwrap().devices[0].memory_total;
+        let change = node.set(Mode::CCS, value).unwrap();
+        assert_eq!(change.device.mode(Mode::CCS).unwrap().current.value().map(String::as_str), Some(value));
+        assert_eq!(change.device.memory_total, before, "engines, not memory");
+        node.set(Mode::SRIOV, "1").unwrap();
+        assert_eq!(node.set(Mode::CCS, "1").unwrap_err().kind(), "not_supported", "fixed under SR-IOV");
+    }
+}
+
+/// A board offers what there may be, as profiles of the whole of it.
+#[test]
+fn a_board_is_cut_as_a_whole() {
+    let node = Node::idle(IntelDriver::Xe);
+    let _driver = node.driver();
+    let board = node.backend.board(node.id()).unwrap();
+    assert_eq!(board.geometry.profiles().len(), 9);
+    let plan = |to: &str| {
+        let board = node.backend.board(node.id()).unwrap();
+        let wanted = board.geometry.wanted([to]).unwrap();
+        board.geometry.plan(&board.layout, &gpu_core::plan::Request::exactly(wanted))
+    };
+    let plan = plan("4vf").unwrap();
+    assert_eq!((plan.destroy.len(), plan.create[0].name.as_str()), (1, "4vf"));
+    let failed =
+        gpu_core::apply::apply(&node.backend, node.id(), &plan, &gpu_core::Inner::Whole).unwrap_err();
+    assert!(failed.to_string().contains("as it was"), "{failed}");
+    let refused =
+        node.backend.create(node.id(), node.on(), &plan.create[0], &gpu_core::Inner::Whole).unwrap_err();
+    assert!(refused.to_string().contains("sriov"), "{refused}");
+}
+
+/// A tree that nobody follows: the count stands there, and no function does.
+#[test]
+fn a_driver_that_does_nothing_is_not_believed() {
+    let node = Node::idle(IntelDriver::Xe);
+    let refused = node.set(Mode::SRIOV, "2").unwrap_err();
+    let Refusal::Failed(error) = &refused else { panic!("{refused}") };
+    assert_eq!(error.kind(), ErrorKind::Inconsistent);
+    assert!(error.to_string().contains("sriov_numvfs"), "{error}");
+}
+
+#[test]
+fn a_gpu_without_functions_says_so() {
+    let mut machine = one(IntelDriver::Xe);
+    let Silicon::Intel(intel) = &mut machine.gpus[0].silicon else { panic!() };
+    intel.total_vfs = 0;
+    let node = Node::of(machine);
+    assert_eq!(node.set(Mode::SRIOV, "1").unwrap_err().kind(), "not_supported");
+    let missing = Node::idle(IntelDriver::Xe);
+    fs::remove_dir_all(missing.file("sriov_admin").canonicalize().unwrap()).unwrap();
+    let spec = FunctionSpec::new().memory(Bytes::gib(1));
+    let refused = missing.backend.cut(missing.id(), missing.on(), &[spec]).unwrap_err();
+    assert!(refused.kind() == "not_supported" && refused.to_string().contains("6.19"), "{refused}");
+}
+
+/// A step that fails leaves nothing set behind.
+#[test]
+fn what_was_set_is_taken_back() {
+    let node = Node::idle(IntelDriver::Xe);
+    // The count cannot be written: a folder is in its place.
+    fs::remove_file(node.file("sriov_numvfs")).unwrap();
+    fs::create_dir(node.file("sriov_numvfs")).unwrap();
+    let on = node.on();
+    let spec = FunctionSpec::new().memory(Bytes::gib(1));
+    let refused = node.backend.cut(node.id(), on, &[spec]);
+    assert!(refused.is_err());
+    let quota = fs::read_to_string(node.file("sriov_admin/vf1/profile/vram_quota")).unwrap();
+    assert_eq!(quota.trim(), "0");
+}
+
+#[test]
+fn two_writers_do_not_meet() {
+    let node = Node::idle(IntelDriver::Xe);
+    let held = gpu_host::lock::Lock::of(&node.folder.0.join("locks"), node.id()).unwrap();
+    assert!(matches!(held, gpu_host::lock::Locking::Held(_)));
+    assert_eq!(node.set(Mode::SRIOV, "1").unwrap_err().kind(), "busy");
+}
+
+/// The parent of a function disappears: what is asked of either says so, and the other GPU is told.
+#[test]
+fn a_function_whose_parent_disappears() {
+    let mut machine = Machine::preset("flex-170-2").unwrap();
+    machine.workloads.clear();
+    let node = Node::of(machine);
+    let devices = node.backend.inventory().unwrap().devices;
+    let (whole, cut) = (devices[0].id, &devices[1]);
+    let on = node.backend.board(cut.id).unwrap().fingerprint();
+    let parent = node.world.machine().gpus[1].pci.to_string();
+    let path = node.folder.0.join("sys/bus/pci/devices").join(parent).canonicalize().unwrap();
+    fs::remove_dir_all(path).unwrap();
+    let spec = FunctionSpec::new().exec_quantum_ms(5);
+    let refused = node.backend.adjust(cut.partitions[0].id, on, &spec).unwrap_err();
+    assert!(matches!(refused.kind(), "unknown_unit" | "failed"), "{refused}");
+    let refused = node.backend.set_mode(cut.id, on, Mode::SRIOV, "0").unwrap_err();
+    assert!(matches!(refused.kind(), "unknown_unit" | "failed"), "{refused}");
+    assert!(node.backend.board(whole).is_ok());
+    let left = node.backend.inventory().unwrap();
+    assert!(left.device(whole).is_some());
+}
