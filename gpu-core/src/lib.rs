@@ -11,7 +11,7 @@
 //! | unit | device, partition or share | [`UnitId`] |
 //! | plan | how a board gets from one layout to another | [`plan`], [`Partitioner`] |
 //! | incarnation | one life of a unit | [`Incarnation`] |
-//! | holding | an entitlement to units, in the ledger of a node | [`ledger::Holding`], [`ledger::Ledger`] |
+//! | holding | an entitlement to units, in the ledger of a node | `ledger::Holding`, `ledger::Ledger` |
 //! | reading | what one unit showed at one time | [`Reading`], in a [`Sample`] |
 //!
 //! # Rules that hold everywhere
@@ -20,13 +20,15 @@
 //! - Identifiers are places, `Copy`, with one canonical text; indexes are for display.
 //! - Time comes from a [`Clock`]; [`BootTime`] and [`WallTime`] do not mix.
 //!
-//! How a board is cut is planned in [`plan`]. Who holds what is in the [`ledger`]; which units would
-//! do is found by [`choose`]; what a ledger is kept as is [`stored`]; what the machine shows of it is
-//! told by [`reconcile`].
+//! How a board is cut is planned in [`plan`]; whose a use is, told by [`attribution`]. Who holds what
+//! is in the `ledger`; which units would do is found by `choose`; what a ledger is kept as is `stored`;
+//! what the machine shows of it is told by `reconcile`.
 //!
 //! # Features
 //! - `serde`: `Serialize` for the model; `Deserialize` for identifiers, addresses and
 //!   quantities. For display and interchange, not for storage.
+//! - `ledger`: the modules `ledger`, `stored`, `choose` and `reconcile`; a third of this crate's code,
+//!   which who only looks does not build.
 //! - `conformance`: the `conformance` module, test functions that every backend must pass.
 
 #![forbid(unsafe_code)]
@@ -38,6 +40,7 @@ pub mod attribution;
 mod backend;
 mod capability;
 pub mod cgroup;
+#[cfg(feature = "ledger")]
 pub mod choose;
 mod client_sums;
 #[cfg(feature = "conformance")]
@@ -64,6 +67,7 @@ mod inventory;
 mod kernel_memory;
 mod known;
 mod labels;
+#[cfg(feature = "ledger")]
 pub mod ledger;
 mod link;
 mod measured;
@@ -82,11 +86,13 @@ mod process;
 mod quantity;
 mod query;
 mod reading;
+#[cfg(feature = "ledger")]
 pub mod reconcile;
 mod refusal;
 mod sample;
 mod sandbox;
 mod sharing;
+#[cfg(feature = "ledger")]
 pub mod stored;
 mod sweep;
 mod tag;
