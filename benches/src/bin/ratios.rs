@@ -1,6 +1,6 @@
 //! Prints what a sample costs beside the bare calls and files that it is made of, and fails when
-//! that is more than promised. `--but TEXT` lets a promise be broken that is known to be: the row
-//! with that text in its name.
+//! that is more than promised. `--but TEXT...` lets promises be broken that are known to be: the rows
+//! with one of these texts in their name.
 
 use std::fmt::Display;
 use std::hint::black_box;
@@ -17,20 +17,20 @@ use gpu_sim::{Fault, Machine};
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => report(None),
-        ["--but", known] => report(Some(known)),
+        [] => report(&[]),
+        ["--but", known @ ..] if !known.is_empty() => report(known),
         [calls::ONCE, preset] => {
             calls::once(preset);
             ExitCode::SUCCESS
         }
         _ => {
-            eprintln!("ratios: takes no argument, or --but TEXT");
+            eprintln!("ratios: takes no argument, or --but TEXT...");
             ExitCode::from(2)
         }
     }
 }
 
-fn report(known: Option<&str>) -> ExitCode {
+fn report(known: &[&str]) -> ExitCode {
     let mut table = Table { is_kept: true, known };
     table.row("what", "promised", "measured", "ours", "bare");
     table.row("---", "---", "---", "---", "---");
@@ -47,14 +47,14 @@ fn report(known: Option<&str>) -> ExitCode {
 /// Rows on the standard output, and whether every promise in them is kept.
 struct Table<'a> {
     is_kept: bool,
-    /// Part of the name of the row that is known to be broken.
-    known: Option<&'a str>,
+    /// Parts of the names of the rows that are known to be broken.
+    known: &'a [&'a str],
 }
 
 impl Table<'_> {
     /// A ratio with what became of its promise.
     fn verdict(&mut self, what: &str, permille: u64, is_kept: bool) -> String {
-        let is_known = self.known.is_some_and(|known| what.contains(known));
+        let is_known = self.known.iter().any(|known| what.contains(known));
         self.is_kept &= is_kept || is_known;
         let verdict = if is_kept { "" } else { ": BROKEN" };
         format!("{}{verdict}", factor(permille))
@@ -240,7 +240,7 @@ fn text(table: &mut Table<'_>) {
     let megabytes = text.len() as u64 * 1000 / ratio.ours_ns.max(1);
     let what = "an fdinfo text parsed, beside its lines split into a map";
     let measured = table.verdict(what, times, times >= 5000 || megabytes >= 1000);
-    let measured = format!("{measured}× as fast, {megabytes} MB/s");
+    let measured = format!("{measured} ({megabytes} MB/s)");
     table.row(what, "≥ 5× or ≥ 1000 MB/s", &measured, micros(ratio.ours_ns), micros(ratio.bare_ns));
 }
 
