@@ -30,12 +30,15 @@
 //! # Cutting
 //! [`IntelBackend`] is a [`Partitioner`](gpu_core::Partitioner) too.
 //!
-//! | what | how | where it is written | refused while |
-//! |---|---|---|---|
-//! | so many virtual functions, or none | `set_mode` with `sriov` | `sriov_numvfs`: from 0 and to 0 only | somebody is on the GPU; to 0, on a function |
-//! | with memory, time slice, preemption timeout, priority | [`IntelBackend::cut`] | xe: `sriov_admin/vfN/profile`; backport: `prelim_iov/vfN/gtM` | as above; amounts do not add up |
-//! | one of them changed | [`IntelBackend::adjust`] | the same | somebody is on it |
-//! | engines that share the slices | `set_mode` with `ccs` | `ccs_mode` of each tile | somebody is on the GPU, or it is cut |
+//! | what | how | refused while |
+//! |---|---|---|
+//! | so many virtual functions, or none | `set_mode` with `sriov` | somebody is on the GPU; to 0, on a function |
+//! | with memory, times and priority | [`IntelBackend::cut`] | as above; amounts do not add up |
+//! | one of them changed | [`IntelBackend::adjust`] | somebody is on it |
+//! | engines that share the slices | `set_mode` with `ccs` | somebody is on the GPU, or it is cut |
+//!
+//! Written to `sriov_numvfs`, from 0 and to 0 only; on xe to `sriov_admin/vfN/profile`, on the
+//! backport to `prelim_iov/vfN/gtM`; and to `ccs_mode` of each tile.
 //!
 //! The hardware enforces a virtual function's memory and its time slice. A share of a GPU
 //! ([`Share`](gpu_core::Share), the device plugin's `card0-1`) is advisory: the driver enforces
