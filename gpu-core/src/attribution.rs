@@ -63,8 +63,6 @@ pub use line::{Line, LineProcess};
 pub use look::{Look, MpsRule};
 pub use standing::{Contradiction, ContradictionKind, Standing};
 
-use std::collections::BTreeMap;
-
 use basis::Sum;
 use part::Part;
 
@@ -118,10 +116,12 @@ impl Attribution {
         &'a self,
         key: impl Fn(&'a Line) -> Option<K>,
     ) -> impl Iterator<Item = (K, Vec<&'a Line>)> {
-        let mut groups = BTreeMap::<K, Vec<&Line>>::new();
+        let mut groups: Vec<(K, Vec<&Line>)> = Vec::new();
         for line in &self.lines {
-            if let Some(key) = key(line) {
-                groups.entry(key).or_default().push(line);
+            let Some(key) = key(line) else { continue };
+            match groups.binary_search_by(|(known, _)| known.cmp(&key)) {
+                Ok(at) => groups[at].1.push(line),
+                Err(at) => groups.insert(at, (key, vec![line])),
             }
         }
         groups.into_iter()
@@ -147,19 +147,17 @@ impl Attribution {
 /// Deterministic: the same looks give the same answers, in the same order.
 #[must_use]
 pub fn attribute(look: &Look<'_>, history: &mut History) -> Attribution {
+    history.begin(&look.sample.processes);
     let parts = part::parts(look, history);
     let ended = ended::ended(look, history);
-    history.keep(&look.sample.processes, &look.sweep.ended);
-    let order: BTreeMap<UnitId, usize> =
-        look.inventory.units().enumerate().map(|(at, unit)| (unit, at)).collect();
-    let mut lines = lines(&parts);
-    // Units that the inventory does not have any more come last.
-    lines.sort_by_key(|line| (order.get(&line.unit).copied().unwrap_or(usize::MAX), line.unit));
+    history.end(&look.sweep.ended);
+    let units: Vec<UnitId> = look.inventory.units().collect();
+    let mut lines = lines(&parts, &units);
     let unscaled = scale(&mut lines);
     for line in &mut lines {
         line.standing = standing::standing(line.holder.owner(), line.unit, look.evidence);
     }
-    let balances = look.inventory.units().map(|unit| balance(unit, look, &lines, &unscaled)).collect();
+    let balances = units.iter().map(|unit| balance(*unit, look, &lines, &unscaled)).collect();
     let contradictions = look.evidence.map(|all| standing::contradictions(&lines, all)).unwrap_or_default();
     let memory_accounts = memory_accounts(look, &lines);
     Attribution { lines, balances, ended, memory_accounts, contradictions }
@@ -177,7 +175,7 @@ fn memory_accounts(look: &Look<'_>, lines: &[Line]) -> Vec<MemoryComparison> {
 }
 
 /// The parts of one owner and role on one unit make a line.
-fn lines(parts: &[Part<'_>]) -> Vec<Line> {
+fn lines(parts: &[Part<'_>], units: &[UnitId]) -> Vec<Line> {
     let mut groups: Vec<Vec<&Part<'_>>> = Vec::new();
     for part in parts {
         let same = |group: &&mut Vec<&Part<'_>>| {
@@ -190,10 +188,13 @@ fn lines(parts: &[Part<'_>]) -> Vec<Line> {
         }
     }
     let mut lines: Vec<Line> = groups.iter().map(|group| line(group)).collect();
-    // By owner; those without come last.
     lines.sort_by(|one, other| {
-        let key = |line: &Line| (line.holder.owner().is_none(), line.holder.owner().cloned(), line.role);
-        key(one).cmp(&key(other))
+        // Units that the inventory does not have any more come last, and so do lines without an owner.
+        let place = |line: &Line| units.iter().position(|unit| *unit == line.unit).unwrap_or(usize::MAX);
+        let unit = place(one).cmp(&place(other)).then_with(|| one.unit.cmp(&other.unit));
+        let (owner, of_other) = (one.holder.owner(), other.holder.owner());
+        let known = owner.is_none().cmp(&of_other.is_none());
+        unit.then(known).then_with(|| owner.cmp(&of_other)).then(one.role.cmp(&other.role))
     });
     lines
 }
@@ -240,7 +241,7 @@ fn engine_use(engine: Engine, parts: &[&Part<'_>]) -> Option<EngineUse> {
     let (mut shares, mut times) = (Sum::NOTHING, Sum::NOTHING);
     let mut covered = Err(Absence::NotYet);
     for part in parts {
-        let work = part.engines.get(&engine).copied()?;
+        let work = part.engines[engine as usize];
         shares.add(work.map(|(work, basis)| (work.share, basis)), Permille::saturating_add);
         let time = work.and_then(|(work, basis)| Ok((work.time?, basis)));
         times.add(time, Nanoseconds::saturating_add);
@@ -258,7 +259,7 @@ fn engine_use(engine: Engine, parts: &[&Part<'_>]) -> Option<EngineUse> {
 
 /// Why work is in no number: of reasons, one that may be gone at the next look before a lasting one.
 fn untold(engines: &[EngineUse], parts: &[&Part<'_>]) -> Option<Absence> {
-    let why = |engine| move |part: &&Part<'_>| part.engines.get(&engine)?.as_ref().err().copied();
+    let why = |engine| move |part: &&Part<'_>| part.engines[engine as usize].err();
     if parts.iter().filter_map(why(Engine::Compute)).any(|why| why == part::COMPUTE_DRIVER) {
         return Some(part::COMPUTE_DRIVER);
     }
@@ -273,21 +274,19 @@ fn untold(engines: &[EngineUse], parts: &[&Part<'_>]) -> Option<Absence> {
 
 /// Scales the shares of a unit's shaders to the whole where they make more; hands out, by unit,
 /// what they made before.
-fn scale(lines: &mut [Line]) -> BTreeMap<UnitId, Permille> {
-    let mut by_unit = BTreeMap::<UnitId, Vec<&mut EngineUse>>::new();
-    for line in lines {
-        let unit = line.unit;
-        let shader = line.engines.iter_mut().find(|of| of.engine == Engine::Shader);
-        by_unit.entry(unit).or_default().extend(shader);
-    }
-    let mut unscaled = BTreeMap::new();
-    for (unit, mut uses) in by_unit {
+fn scale(lines: &mut [Line]) -> Vec<(UnitId, Permille)> {
+    let mut unscaled = Vec::new();
+    // The lines of one unit are together.
+    for lines in lines.chunk_by_mut(|one, other| one.unit == other.unit) {
+        let unit = lines[0].unit;
+        let engines = lines.iter_mut().flat_map(|line| &mut line.engines);
+        let mut uses: Vec<&mut EngineUse> = engines.filter(|of| of.engine == Engine::Shader).collect();
         let shares: Vec<u64> = uses.iter().map(|of| of.share.get()).collect();
         let sum = shares.iter().fold(0_u64, |sum, share| sum.saturating_add(*share));
         if sum <= 1000 {
             continue;
         }
-        unscaled.insert(unit, Permille(sum));
+        unscaled.push((unit, Permille(sum)));
         for (of, scaled) in uses.iter_mut().zip(apportion(1000, &shares)) {
             of.time = of.time.map(|time| scaled_time(time, scaled, of.share));
             of.share = Permille(scaled);
@@ -304,19 +303,14 @@ fn scaled_time(time: Nanoseconds, to: u64, from: Permille) -> Nanoseconds {
 
 const NO_SHARES: Absence = Absence::NotSupported { why: "no process on it has a share of time" };
 
-fn balance(
-    unit: UnitId,
-    look: &Look<'_>,
-    lines: &[Line],
-    unscaled: &BTreeMap<UnitId, Permille>,
-) -> UnitBalance {
+fn balance(unit: UnitId, look: &Look<'_>, lines: &[Line], unscaled: &[(UnitId, Permille)]) -> UnitBalance {
     let reading = look.sample.reading(unit);
     let on = || lines.iter().filter(move |line| line.unit.lies_in(unit));
     UnitBalance {
         unit,
         memory: memory_balance(reading, on()),
         shader: shader_balance(unit, reading, on()),
-        unscaled_shares: unscaled.get(&unit).copied(),
+        unscaled_shares: unscaled.iter().find(|(of, _)| *of == unit).map(|(_, sum)| *sum),
     }
 }
 

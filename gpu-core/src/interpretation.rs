@@ -1,7 +1,5 @@
 //! [`Interpretation`]: from what a container was given to units, for who writes a backend.
 
-use std::collections::BTreeSet;
-
 use crate::container_facts::{ContainerFacts, DeviceFile};
 use crate::device::Device;
 use crate::device_rule::{DeviceRule, DeviceRules};
@@ -345,13 +343,7 @@ fn is_node(file: &DeviceFile, node: &DeviceNode) -> bool {
 
 /// Whether a node is among device files.
 fn opens(files: &[DeviceFile]) -> impl Fn(&DeviceNode) -> bool {
-    let numbers: BTreeSet<DeviceNumber> = files.iter().filter_map(|file| file.number).collect();
-    move |node: &DeviceNode| {
-        let by_number = node.number.is_some_and(|number| numbers.contains(&number));
-        let by_path =
-            |file: &DeviceFile| (file.number.is_none() || node.number.is_none()) && file.path == node.path;
-        by_number || files.iter().any(by_path)
-    }
+    move |node: &DeviceNode| files.iter().any(|file| is_node(file, node))
 }
 
 fn shown(file: &DeviceFile) -> String {

@@ -1,7 +1,5 @@
 //! [`KernelMemory`]: device memory as the kernel charges it to a cgroup.
 
-use std::collections::BTreeMap;
-
 use crate::evidence::{Evidence, EvidenceSource, Strength};
 use crate::id::{DeviceId, PartitionKind, UnitId};
 use crate::inventory::Inventory;
@@ -127,19 +125,24 @@ pub fn compare_memory(
     kernel: &[KernelMemory],
     processes: impl IntoIterator<Item = (Owner, DeviceId, Bytes)>,
 ) -> Vec<MemoryComparison> {
-    let mut sums: BTreeMap<(Owner, DeviceId), [Option<Bytes>; 2]> = BTreeMap::new();
-    let mut add = |owner: Owner, device: DeviceId, account: usize, bytes: Bytes| {
-        let sum = &mut sums.entry((owner, device)).or_default()[account];
-        *sum = Some(Bytes(sum.unwrap_or_default().get().saturating_add(bytes.get())));
-    };
+    let mut compared: Vec<MemoryComparison> = Vec::new();
     for memory in kernel {
-        add(memory.owner.clone(), memory.device, 0, memory.current);
+        let sum = &mut comparison(&mut compared, memory.owner.clone(), memory.device).kernel;
+        *sum = Some(sum.unwrap_or_default().saturating_add(memory.current));
     }
     for (owner, device, bytes) in processes {
-        add(owner, device, 1, bytes);
+        let sum = &mut comparison(&mut compared, owner, device).processes;
+        *sum = Some(sum.unwrap_or_default().saturating_add(bytes));
     }
-    let compared = sums.into_iter();
     compared
-        .map(|((owner, device), [kernel, processes])| MemoryComparison { owner, device, kernel, processes })
-        .collect()
+}
+
+/// The comparison of an owner and device among those that are in order, made when there is none yet.
+fn comparison(all: &mut Vec<MemoryComparison>, owner: Owner, device: DeviceId) -> &mut MemoryComparison {
+    let place = all.binary_search_by(|of| of.owner.cmp(&owner).then(of.device.cmp(&device)));
+    let at = place.unwrap_or_else(|at| {
+        all.insert(at, MemoryComparison { owner, device, kernel: None, processes: None });
+        at
+    });
+    &mut all[at]
 }

@@ -1,6 +1,6 @@
 //! [`History`]: what earlier looks showed, so that counters become times.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::engine::Engine;
 use crate::absence::Absence;
@@ -16,21 +16,23 @@ use crate::time::BootTime;
 /// are gone.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct History {
-    counters: BTreeMap<Key, Counter>,
-    /// How much time of the shaders each process' lines have had, on each device.
-    counted: BTreeMap<(DeviceId, Pid, BootTime), Nanoseconds>,
-    /// Ended processes that were told.
-    told: BTreeSet<(DeviceId, Pid, Option<BootTime>)>,
+    lives: BTreeMap<Life, Kept>,
+    /// Ended processes that were told, with the look that last had them.
+    told: BTreeMap<(DeviceId, Pid, Option<BootTime>), u64>,
+    look: u64,
 }
 
 /// One process' life on one unit.
 type Life = (UnitId, Pid, PidView, BootTime);
 
-/// One process' life on one engine of one unit.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Key {
-    life: Life,
-    engine: Engine,
+/// What is kept of one life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Kept {
+    counters: [Option<Counter>; Engine::ALL.len()],
+    /// How much time of the shaders its lines have had.
+    counted: Nanoseconds,
+    /// The look that last had it.
+    look: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,39 +59,49 @@ impl History {
     /// A history of nothing yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { counters: BTreeMap::new(), counted: BTreeMap::new(), told: BTreeSet::new() }
+        Self { lives: BTreeMap::new(), told: BTreeMap::new(), look: 0 }
     }
 
-    /// Forgets the processes that are not there any more. One that is there and had no number this
-    /// time keeps its last; of one that ended, what was counted stays while the sweeper remembers it.
-    pub(super) fn keep(&mut self, processes: &[ProcessReading], ended: &[EndedProcess]) {
-        let there: BTreeSet<Life> = processes.iter().filter_map(|process| life(process).ok()).collect();
-        self.counters.retain(|key, _| there.contains(&key.life));
-        let alive = there.iter().map(|(_, pid, _, start)| (*pid, *start));
-        let ended = ended.iter().map(|process| (process.key.pid, process.key.start));
-        let known: BTreeSet<(Pid, BootTime)> = alive.chain(ended).collect();
-        self.counted.retain(|(_, pid, start), _| known.contains(&(*pid, *start)));
+    /// Begins a look that has these processes.
+    pub(super) fn begin(&mut self, processes: &[ProcessReading]) {
+        self.look += 1;
+        for life in processes.iter().filter_map(|process| life(process).ok()) {
+            self.lives.entry(life).or_default().look = self.look;
+        }
     }
 
-    /// How much time of the shaders a process' lines have had on a device.
+    /// Forgets the processes that the look does not have any more. One that it has, and that had no
+    /// number this time, keeps its last; of one that ended, what was counted stays while the sweeper
+    /// remembers it.
+    pub(super) fn end(&mut self, ended: &[EndedProcess]) {
+        let look = self.look;
+        self.lives.retain(|(_, pid, _, start), kept| {
+            let is_it = |process: &EndedProcess| (process.key.pid, process.key.start) == (*pid, *start);
+            kept.look == look || ended.iter().any(is_it)
+        });
+    }
+
+    /// How much time of the shaders a process' lines have had on a device and its parts.
     pub(super) fn counted_so_far(&self, device: DeviceId, process: &ProcessKey) -> Nanoseconds {
-        self.counted.get(&(device, process.pid, process.start)).copied().unwrap_or_default()
+        let lives = self.lives.iter().filter(|((unit, pid, _, start), _)| {
+            (unit.device(), *pid, *start) == (device, process.pid, process.start)
+        });
+        lives.fold(Nanoseconds::ZERO, |sum, (_, kept)| sum.saturating_add(kept.counted))
     }
 
     /// Whether an ended process was told before; it is from now on.
     pub(super) fn is_told(&mut self, device: DeviceId, process: &EndedReading) -> bool {
-        !self.told.insert((device, process.pid, process.began.ok()))
+        self.told.insert((device, process.pid, process.began.ok()), self.look).is_some()
     }
 
     /// Forgets the ended processes that the drivers have forgotten. Of a device whose driver does not
     /// answer this time nothing is forgotten: it would be told again.
     pub(super) fn keep_told(&mut self, lists: &[EndedList]) {
-        for list in lists {
-            let Ok(processes) = &list.processes else { continue };
-            let there: BTreeSet<_> = processes.iter().map(|of| (of.pid, of.began.ok())).collect();
-            self.told
-                .retain(|(device, pid, began)| *device != list.device || there.contains(&(*pid, *began)));
-        }
+        let look = self.look;
+        self.told.retain(|(device, ..), told| {
+            let answers = |list: &EndedList| list.device == *device && list.processes.is_ok();
+            *told == look || !lists.iter().any(answers)
+        });
     }
 
     /// What the counter has grown by since the last look.
@@ -123,9 +135,9 @@ impl History {
         };
         let covered = now.window().map_or_else(|| earlier.and_then(since), Ok);
         let time = covered.map(|covered| part(covered, now.value));
-        if let (Engine::Shader, Ok(time), Ok(start)) = (engine, time, process.start) {
-            let counted = self.counted.entry((process.unit.device(), process.pid, start)).or_default();
-            *counted = counted.saturating_add(time);
+        if let (Engine::Shader, Ok(time), Ok(life)) = (engine, time, life(process)) {
+            let kept = self.lives.entry(life).or_default();
+            kept.counted = kept.counted.saturating_add(time);
         }
         Work { share: now.value, time, covered }
     }
@@ -138,8 +150,8 @@ impl History {
         value: Nanoseconds,
         as_of: BootTime,
     ) -> Result<Option<Counter>, Absence> {
-        let key = Key { life: life(process)?, engine };
-        Ok(self.counters.insert(key, Counter { value, as_of }))
+        let kept = self.lives.entry(life(process)?).or_default();
+        Ok(kept.counters[engine as usize].replace(Counter { value, as_of }))
     }
 }
 

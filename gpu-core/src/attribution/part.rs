@@ -1,7 +1,5 @@
 //! What each process uses, before it is added up by owner.
 
-use std::collections::BTreeMap;
-
 use super::basis::{Basis, Rule};
 use super::engine::Engine;
 use super::history::{History, Work};
@@ -35,7 +33,14 @@ pub(super) struct Part<'a> {
     pub(super) memory: Fact<Bytes>,
     pub(super) system_memory: Fact<Bytes>,
     pub(super) occupied_units: Fact<Count>,
-    pub(super) engines: BTreeMap<Engine, Fact<Work>>,
+    /// In the order of [`Engine::ALL`].
+    pub(super) engines: [Fact<Work>; Engine::ALL.len()],
+}
+
+impl Part<'_> {
+    const fn shader(&self) -> Fact<Work> {
+        self.engines[Engine::Shader as usize]
+    }
 }
 
 /// The parts of every process of the look, in the order of the sample.
@@ -111,8 +116,12 @@ fn shared_with(swept: &SweptProcess, sweep: &Sweep) -> Vec<Owner> {
     others
 }
 
-fn engines(process: &ProcessReading, is_shared: bool, history: &mut History) -> BTreeMap<Engine, Fact<Work>> {
-    let mut engines = BTreeMap::new();
+fn engines(
+    process: &ProcessReading,
+    is_shared: bool,
+    history: &mut History,
+) -> [Fact<Work>; Engine::ALL.len()] {
+    let mut engines = [Err(Absence::NotYet); Engine::ALL.len()];
     let estimates = [
         (Engine::Shader, process.busy),
         (Engine::Encoder, process.encoder_busy),
@@ -120,7 +129,7 @@ fn engines(process: &ProcessReading, is_shared: bool, history: &mut History) -> 
     ];
     for (engine, fact) in estimates {
         let work = fact.map(|of| (history.estimated(process, engine, of), Basis::Estimated(of.source)));
-        engines.insert(engine, work);
+        engines[engine as usize] = work;
     }
     let counters = [
         (Engine::Graphics, process.graphics_time),
@@ -135,7 +144,7 @@ fn engines(process: &ProcessReading, is_shared: bool, history: &mut History) -> 
             false => Basis::Measured(source),
         };
         let work = fact.and_then(|of| Ok((history.counted(process, engine, of)?, basis(of.source))));
-        engines.insert(engine, work);
+        engines[engine as usize] = work;
     }
     engines
 }
@@ -159,7 +168,7 @@ fn spread_mps(rule: MpsRule, parts: &mut [Part<'_>]) {
     let servers: Vec<usize> = (0..parts.len()).filter(|at| parts[*at].role == Role::MpsServer).collect();
     for server in servers {
         let unit = parts[server].process.unit;
-        let Some(Ok((work, _))) = parts[server].engines.get(&Engine::Shader).copied() else { continue };
+        let Ok((work, _)) = parts[server].shader() else { continue };
         let clients: Vec<usize> = (0..parts.len()).filter(|at| is_idle_client(&parts[*at], unit)).collect();
         let weight = |at: &usize| match rule {
             MpsRule::ByMemory => parts[*at].memory.map_or(0, |(memory, _)| memory.get()),
@@ -175,17 +184,16 @@ fn spread_mps(rule: MpsRule, parts: &mut [Part<'_>]) {
         for (n, client) in clients.into_iter().enumerate() {
             let time = times.as_ref().map(|times| Nanoseconds(times[n])).map_err(|why| *why);
             let given = Work { share: Permille(shares[n]), time, covered: work.covered };
-            parts[client].engines.insert(Engine::Shader, Ok((given, Basis::Apportioned(rule))));
+            parts[client].engines[Engine::Shader as usize] = Ok((given, Basis::Apportioned(rule)));
         }
         // Given away: nothing of it is counted twice.
         let nothing = Work { share: Permille::ZERO, time: work.time.map(|_| Nanoseconds::ZERO), ..work };
-        parts[server].engines.insert(Engine::Shader, Ok((nothing, Basis::Apportioned(rule))));
+        parts[server].engines[Engine::Shader as usize] = Ok((nothing, Basis::Apportioned(rule)));
     }
 }
 
 /// A client of an MPS server that the driver shows no time of.
 fn is_idle_client(part: &Part<'_>, unit: UnitId) -> bool {
-    let shows_time =
-        matches!(part.engines.get(&Engine::Shader), Some(Ok((work, _))) if work.share != Permille::ZERO);
+    let shows_time = part.shader().is_ok_and(|(work, _)| work.share != Permille::ZERO);
     part.process.unit == unit && part.process.kinds.contains(ProcessKinds::MPS_CLIENT) && !shows_time
 }
