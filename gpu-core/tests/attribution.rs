@@ -9,9 +9,9 @@ use gpu_core::attribution::{
 };
 use gpu_core::{
     Absence, BootId, BootTime, Bytes, Count, Device, DeviceNumber, DrmClient, EndedList, EndedProcess,
-    EndedReading, Evidence, EvidenceList, EvidenceSource, Host, Inventory, Measured, Nanoseconds, Need,
-    Owner, Permille, Pid, PidView, ProcessKey, ProcessKinds, ProcessName, ProcessReading, Query, Sample,
-    Sandbox, Source, Strength, Sweep, SweepRequest, SweptProcess, UnitId, Uuid, cgroup,
+    EndedReading, EngineCycles, Evidence, EvidenceList, EvidenceSource, Host, Inventory, Measured,
+    Nanoseconds, Need, Owner, Permille, Pid, PidView, ProcessKey, ProcessKinds, ProcessName, ProcessReading,
+    Query, Sample, Sandbox, Source, Strength, Sweep, SweepRequest, SweptProcess, UnitId, Uuid, cgroup,
 };
 use gpu_sim::{Machine, World};
 
@@ -364,6 +364,25 @@ fn counters_are_counted_from_look_to_look() {
     (reading.graphics_time, reading.start) = (time, Ok(BootTime(99)));
     hand.swept(1).key.start = BootTime(99);
     assert!(hand.look(&mut history).lines[0].engines.is_empty());
+}
+
+/// Intel's xe counts cycles of a clock whose rate it does not tell: two looks make time of them.
+#[test]
+fn cycles_become_time_between_two_looks() {
+    let mut hand = Hand::new("b60-2");
+    let mut history = History::new();
+    let cycles = |hand: &Hand, worked, elapsed| {
+        Ok(Measured::new(EngineCycles { worked, elapsed, engines: 2 }, hand.now, Source::Fdinfo))
+    };
+    let first = cycles(&hand, 1_000, 500_000);
+    hand.process(1, &docker('a')).compute_cycles = first;
+    hand.look(&mut history);
+    hand.now = BootTime(110 * SECOND);
+    let second = cycles(&hand, 1_600, 501_000);
+    hand.reading(1).compute_cycles = second;
+    let used = *hand.look(&mut history).lines[0].engine(Engine::Compute).unwrap();
+    assert_eq!((used.time, used.covered), (Ok(Nanoseconds(6 * SECOND)), Ok(Nanoseconds(10 * SECOND))));
+    assert_eq!((used.share, used.basis), (Permille(600), Basis::Measured(Source::Fdinfo)));
 }
 
 /// On AMD the compute driver counts no time for a process: that it had none is not said.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::engine::Engine;
 use crate::absence::Absence;
 use crate::ended::{EndedList, EndedReading};
+use crate::engine_cycles::EngineCycles;
 use crate::id::{DeviceId, UnitId};
 use crate::measured::Measured;
 use crate::process::{Pid, PidView, ProcessKey, ProcessReading};
@@ -37,8 +38,31 @@ struct Kept {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Counter {
-    value: Nanoseconds,
+    value: Value,
     as_of: BootTime,
+}
+
+/// What an engine's counter stands at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Value {
+    /// Time that it has worked.
+    Time(Nanoseconds),
+    /// Cycles that it has worked, beside all.
+    Cycles(EngineCycles),
+    /// An estimate, which counts nothing.
+    Nothing,
+}
+
+impl Value {
+    /// How long the engine has worked since an earlier value, `took` ago.
+    fn since(self, earlier: Self, took: Nanoseconds) -> Option<Nanoseconds> {
+        match (self, earlier) {
+            (Self::Time(now), Self::Time(then)) => now.checked_sub(then),
+            (Self::Cycles(now), Self::Cycles(then)) => now.since(then)?.time(took),
+            // The driver has begun to count otherwise.
+            _ => None,
+        }
+    }
 }
 
 /// What a process did on an engine: part of the time, how long, and of what time.
@@ -109,14 +133,14 @@ impl History {
         &mut self,
         process: &ProcessReading,
         engine: Engine,
-        now: Measured<Nanoseconds>,
+        now: Measured<Value>,
     ) -> Result<Work, Absence> {
         let earlier = self.put(process, engine, now.value, now.as_of)?.ok_or(Absence::NotYet)?;
         let covered = now.as_of.since(earlier.as_of);
         if covered == Nanoseconds::ZERO {
             return Err(Absence::NotYet);
         }
-        let time = now.value.checked_sub(earlier.value).ok_or(WENT_BACK)?;
+        let time = now.value.since(earlier.value, covered).ok_or(WENT_BACK)?;
         Ok(Work { share: share(time, covered), time: Ok(time), covered: Ok(covered) })
     }
 
@@ -128,7 +152,7 @@ impl History {
         engine: Engine,
         now: Measured<Permille>,
     ) -> Work {
-        let earlier = self.put(process, engine, Nanoseconds::ZERO, now.as_of);
+        let earlier = self.put(process, engine, Value::Nothing, now.as_of);
         let since = |earlier: Option<Counter>| match earlier {
             Some(earlier) if earlier.as_of < now.as_of => Ok(now.as_of.since(earlier.as_of)),
             _ => Err(Absence::NotYet),
@@ -147,7 +171,7 @@ impl History {
         &mut self,
         process: &ProcessReading,
         engine: Engine,
-        value: Nanoseconds,
+        value: Value,
         as_of: BootTime,
     ) -> Result<Option<Counter>, Absence> {
         let kept = self.lives.entry(life(process)?).or_default();

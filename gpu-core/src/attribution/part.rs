@@ -2,11 +2,12 @@
 
 use super::basis::{Basis, Rule};
 use super::engine::Engine;
-use super::history::{History, Work};
+use super::history::{History, Value, Work};
 use super::holder::{Holder, Role};
 use super::look::{Look, MpsRule};
 use crate::absence::{Absence, Need};
 use crate::apportion::apportion;
+use crate::engine_cycles::EngineCycles;
 use crate::id::UnitId;
 use crate::measured::{Measured, Source};
 use crate::owner::Owner;
@@ -132,11 +133,11 @@ fn engines(
         engines[engine as usize] = work;
     }
     let counters = [
-        (Engine::Graphics, process.graphics_time),
+        (Engine::Graphics, counter(process.graphics_time, process.graphics_cycles)),
         (Engine::Compute, compute(process)),
         // The compute driver's own queues and DRM's clients are two accounts of the same engines.
-        (Engine::Copy, process.copy_time.or(process.queue_copy_time)),
-        (Engine::Video, process.video_time),
+        (Engine::Copy, counter(process.copy_time.or(process.queue_copy_time), process.copy_cycles)),
+        (Engine::Video, counter(process.video_time, process.video_cycles)),
     ];
     for (engine, fact) in counters {
         let basis = |source| match is_shared {
@@ -151,12 +152,23 @@ fn engines(
 
 /// A process of the compute driver shows no compute time in DRM's accounting: that it had none is
 /// not said.
-fn compute(process: &ProcessReading) -> Result<Measured<Nanoseconds>, Absence> {
+fn compute(process: &ProcessReading) -> Result<Measured<Value>, Absence> {
     let by_driver = process.occupied_units.is_ok() || process.queue_copy_time.is_ok();
     match process.compute_time {
         Ok(time) if by_driver && time.value == Nanoseconds::ZERO => Err(COMPUTE_DRIVER),
         Err(_) if by_driver => Err(COMPUTE_DRIVER),
-        time => time,
+        time => counter(time, process.compute_cycles),
+    }
+}
+
+/// What an engine's counter stands at: in time, or in cycles where the driver counts those.
+fn counter(
+    time: Result<Measured<Nanoseconds>, Absence>,
+    cycles: Result<Measured<EngineCycles>, Absence>,
+) -> Result<Measured<Value>, Absence> {
+    match (time, cycles) {
+        (Err(_), Ok(cycles)) => Ok(cycles.map(Value::Cycles)),
+        (time, _) => time.map(|time| time.map(Value::Time)),
     }
 }
 
