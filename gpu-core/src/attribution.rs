@@ -149,16 +149,18 @@ impl Attribution {
 pub fn attribute(look: &Look<'_>, history: &mut History) -> Attribution {
     history.begin(&look.sample.processes);
     let parts = part::parts(look, history);
-    let ended = ended::ended(look, history);
-    history.end(&look.sweep.ended);
     let units: Vec<UnitId> = look.inventory.units().collect();
     let mut lines = lines(&parts, &units);
     let unscaled = scale(&mut lines);
+    count(&parts, &unscaled, history);
+    let ended = ended::ended(look, history);
+    history.end(look.sweep);
+    let given = look.evidence.map(standing::Given::new);
     for line in &mut lines {
-        line.standing = standing::standing(line.holder.owner(), line.unit, look.evidence);
+        line.standing = standing::standing(line.holder.owner(), line.unit, given.as_ref());
     }
     let balances = units.iter().map(|unit| balance(*unit, look, &lines, &unscaled)).collect();
-    let contradictions = look.evidence.map(|all| standing::contradictions(&lines, all)).unwrap_or_default();
+    let contradictions = given.map(|given| standing::contradictions(&lines, &given)).unwrap_or_default();
     let memory_accounts = memory_accounts(look, &lines);
     Attribution { lines, balances, ended, memory_accounts, contradictions }
 }
@@ -253,8 +255,11 @@ fn engine_use(engine: Engine, parts: &[&Part<'_>]) -> Option<EngineUse> {
         };
     }
     let share = shares.get().ok()?;
-    let time = times.get().map(|time| time.value);
-    Some(EngineUse { engine, share: share.value, time, covered, basis: share.basis, missing: share.missing })
+    let time = times.get();
+    // One that has a share and no time yet is missing in the time.
+    let missing = time.map_or(share.missing, |time| time.missing.max(share.missing));
+    let time = time.map(|time| time.value);
+    Some(EngineUse { engine, share: share.value, time, covered, basis: share.basis, missing })
 }
 
 /// Why work is in no number: of reasons, one that may be gone at the next look before a lasting one.
@@ -294,6 +299,15 @@ fn scale(lines: &mut [Line]) -> Vec<(UnitId, Permille)> {
         }
     }
     unscaled
+}
+
+/// Notes what each process' line has had of the shaders' time, as it was scaled.
+fn count(parts: &[Part<'_>], unscaled: &[(UnitId, Permille)], history: &mut History) {
+    for part in parts {
+        let Ok(time) = part.shader().and_then(|(work, _)| work.time) else { continue };
+        let whole = unscaled.iter().find(|(unit, _)| *unit == part.process.unit);
+        history.count(part.process, whole.map_or(time, |(_, sum)| scaled_time(time, 1000, *sum)));
+    }
 }
 
 fn scaled_time(time: Nanoseconds, to: u64, from: Permille) -> Nanoseconds {

@@ -204,7 +204,8 @@ fn shares_of_time_are_of_the_interval_that_each_row_covers() {
     assert_eq!((used.share, used.time), (Permille(500), Err(Absence::NotYet)), "one look has no length");
     assert_eq!(first.lines[1].untold, Some(Absence::NotYet));
 
-    // One row comes after two seconds, one after three; the third process is idle and has none.
+    // One row comes after two seconds; the second process has none then, and one a second later, which
+    // does not speak of the time in which it had none. The third is idle throughout.
     hand.now = BootTime(102 * SECOND);
     hand.reading(1).busy = Ok(Measured::new(Permille(400), BootTime(102 * SECOND), Source::Nvml));
     hand.reading(2).busy = Err(Absence::NotYet);
@@ -217,7 +218,7 @@ fn shares_of_time_are_of_the_interval_that_each_row_covers() {
     hand.reading(2).busy = Ok(Measured::new(Permille(100), BootTime(103 * SECOND), Source::Nvml));
     let third = hand.look(&mut history);
     let used = third.lines[0].engine(Engine::Shader).unwrap();
-    assert_eq!((used.time, used.covered), (Ok(Nanoseconds(300_000_000)), Ok(Nanoseconds(3 * SECOND))));
+    assert_eq!((used.time, used.covered), (Ok(Nanoseconds(100_000_000)), Ok(Nanoseconds(SECOND))));
 }
 
 /// Parts that make more than the whole are scaled to it, and the sum before is told.
@@ -517,10 +518,14 @@ fn a_process_that_ended_is_told_once() {
     let mut hand = Hand::new("l40s-4");
     let mut history = History::new();
     let device = hand.device().id;
+    // What a driver remembers at the first look ended before it.
+    let mut old = EndedReading::new(Pid(5), PidView::Host, Source::Nvml, WHY);
+    old.began = Ok(BootTime(3));
+    hand.sample.ended = vec![EndedList::new(device, Ok(vec![old]))];
     // Seen alive in two looks: 40 % of two seconds are in its line.
     let busy = hand.busy(400);
     hand.process(1000, &docker('a')).busy = busy;
-    hand.look(&mut history);
+    assert_eq!(hand.look(&mut history).ended, []);
     hand.now = BootTime(102 * SECOND);
     let busy = hand.busy(400);
     hand.reading(1000).busy = busy;
@@ -531,6 +536,10 @@ fn a_process_that_ended_is_told_once() {
     gone.owner = Ok(owner(&docker('a')));
     hand.sweep.processes.clear();
     hand.sample.processes.clear();
+    // Looks without it forget nothing: it may come back, or end later.
+    for _ in 0..5 {
+        hand.look(&mut history);
+    }
     hand.sweep.ended = vec![gone];
     let account = |pid, began: u64| {
         let mut account = EndedReading::new(Pid(pid), PidView::Host, Source::Nvml, WHY);
@@ -562,6 +571,82 @@ fn a_process_that_ended_is_told_once() {
     hand.look(&mut history);
     hand.sample.ended = answered;
     assert_eq!(hand.look(&mut history).ended, [], "still told");
+}
+
+/// A process that ends after the sweep of a look and before the driver is asked is still its owner's.
+#[test]
+fn who_ends_within_a_look_is_not_nobody() {
+    let mut hand = Hand::new("l40s-4");
+    let mut history = History::new();
+    let device = hand.device().id;
+    hand.sample.ended = vec![EndedList::new(device, Ok(Vec::new()))];
+    hand.process(1000, &docker('a'));
+    hand.look(&mut history);
+    hand.sample.processes.clear();
+    let mut account = EndedReading::new(Pid(1000), PidView::Host, Source::Nvml, WHY);
+    account.began = Ok(BootTime(50 * SECOND));
+    hand.sample.ended = vec![EndedList::new(device, Ok(vec![account]))];
+    assert_eq!(hand.look(&mut history).ended[0].holder, Holder::Owner(owner(&docker('a'))));
+}
+
+/// What was scaled in the lines is counted as scaled: the rest is still to be added at the end.
+#[test]
+fn what_lines_had_is_counted_as_they_had_it() {
+    let mut hand = Hand::new("l40s-4");
+    let mut history = History::new();
+    let device = hand.device().id;
+    hand.sample.ended = vec![EndedList::new(device, Ok(Vec::new()))];
+    for pid in 1..=4 {
+        let busy = hand.busy(500);
+        hand.process(pid, &docker('a')).busy = busy;
+    }
+    hand.look(&mut history);
+    hand.now = BootTime(110 * SECOND);
+    for pid in 1..=4 {
+        let busy = hand.busy(500);
+        hand.reading(pid).busy = busy;
+    }
+    let line = hand.look(&mut history).lines[0].clone();
+    // Ten seconds of the whole, and 250 of 1000 for each.
+    assert_eq!(line.engine(Engine::Shader).unwrap().time, Ok(Nanoseconds(10 * SECOND)));
+    let mut account = EndedReading::new(Pid(1), PidView::Host, Source::Nvml, WHY);
+    account.began = Ok(BootTime(50 * SECOND));
+    account.lasted = Ok(Nanoseconds(60 * SECOND));
+    account.busy = Ok(Permille(250));
+    hand.sample.ended = vec![EndedList::new(device, Ok(vec![account]))];
+    let ended = &hand.look(&mut history).ended[0];
+    assert_eq!((ended.time, ended.unseen), (Ok(Nanoseconds(15 * SECOND)), Ok(Nanoseconds(12_500_000_000))));
+}
+
+/// A client that passes from one process to another brings its counter along: it was counted there.
+#[test]
+fn a_client_that_is_passed_on_is_not_counted_again() {
+    let mut hand = Hand::new("mi300x-8");
+    let mut history = History::new();
+    let client = |id| {
+        let mut client = DrmClient::new(DeviceNumber { major: 226, minor: 128 });
+        client.id = Some(id);
+        client
+    };
+    let (first, second) = (hand.time(3600 * SECOND), hand.time(SECOND));
+    hand.process(1, &docker('a')).graphics_time = first;
+    hand.process(2, &docker('b')).graphics_time = second;
+    hand.swept(1).clients.push(client(7));
+    hand.swept(2).clients.push(client(8));
+    hand.look(&mut history);
+    // The first ends, and the second holds what it left.
+    hand.now = BootTime(101 * SECOND);
+    let both = hand.time(3601 * SECOND);
+    hand.sweep.processes.remove(0);
+    hand.sample.processes.remove(0);
+    hand.swept(2).clients.push(client(7));
+    hand.reading(2).graphics_time = both;
+    assert!(hand.look(&mut history).lines[0].engines.is_empty());
+    hand.now = BootTime(102 * SECOND);
+    let both = hand.time(3601 * SECOND + SECOND / 2);
+    hand.reading(2).graphics_time = both;
+    let used = *hand.look(&mut history).lines[0].engine(Engine::Graphics).unwrap();
+    assert_eq!(used.time, Ok(Nanoseconds(SECOND / 2)));
 }
 
 /// A thousand containers of a few processes each, at random: every process is on one line of its own

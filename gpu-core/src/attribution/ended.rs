@@ -7,7 +7,8 @@ use super::look::Look;
 use crate::absence::{Absence, Need};
 use crate::ended::EndedReading;
 use crate::id::DeviceId;
-use crate::process::{Pid, ProcessName};
+use crate::owner::Owner;
+use crate::process::{Pid, ProcessKey, ProcessName};
 use crate::quantity::{Bytes, Nanoseconds};
 use crate::sweep::EndedProcess;
 use crate::time::BootTime;
@@ -51,8 +52,9 @@ pub struct EndedUse {
 pub(super) fn ended(look: &Look<'_>, history: &mut History) -> Vec<EndedUse> {
     let mut uses = Vec::new();
     for list in &look.sample.ended {
+        let before = list.processes.is_ok() && history.is_first_answer(list.device);
         for process in list.processes.iter().flatten() {
-            if history.is_told(list.device, process) {
+            if history.is_told(list.device, process) || before {
                 continue;
             }
             uses.push(one(look, list.device, process, history));
@@ -84,13 +86,26 @@ fn one(look: &Look<'_>, device: DeviceId, process: &EndedReading, history: &Hist
     }
 }
 
+/// A process as a sweep saw it.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    key: ProcessKey,
+    name: ProcessName,
+    owner: &'a Result<Owner, Absence>,
+}
+
 /// The process as the last sweep that saw it did: the same number, and alive when it began.
-fn seen<'a>(look: &Look<'a>, process: &EndedReading) -> Result<&'a EndedProcess, Absence> {
+fn seen<'a>(look: &Look<'a>, process: &EndedReading) -> Result<Seen<'a>, Absence> {
     const NEVER: Absence = Absence::NotSupported { why: "it was never seen alive" };
     if !process.pid_view.is_same(look.sweep.pids) {
         return Err(Absence::NotPermitted { needs: Need::HostPids });
     }
     let began = process.began?;
     let lived = |of: &&EndedProcess| of.key.start <= began.plus(SLACK) && began <= of.last_seen.plus(SLACK);
-    look.sweep.ended_with(process.pid).find(lived).ok_or(NEVER)
+    if let Some(of) = look.sweep.ended_with(process.pid).find(lived) {
+        return Ok(Seen { key: of.key, name: of.name, owner: &of.owner });
+    }
+    // It ended after the sweep of this very look, or has only left the device.
+    let alive = look.sweep.process(process.pid).filter(|of| of.key.start <= began.plus(SLACK));
+    alive.map(|of| Seen { key: of.key, name: of.name, owner: &of.owner }).ok_or(NEVER)
 }

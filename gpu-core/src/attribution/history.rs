@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use super::engine::Engine;
 use crate::absence::Absence;
+use crate::drm_client::DrmClient;
 use crate::ended::{EndedList, EndedReading};
 use crate::engine_cycles::EngineCycles;
 use crate::id::{DeviceId, UnitId};
 use crate::measured::Measured;
+use crate::pci::PciAddress;
 use crate::process::{Pid, PidView, ProcessKey, ProcessReading};
 use crate::quantity::{Nanoseconds, Permille};
-use crate::sweep::EndedProcess;
+use crate::sweep::Sweep;
 use crate::time::BootTime;
 
 /// What earlier looks showed: the caller's, kept from look to look. Holds nothing of processes that
@@ -20,8 +22,20 @@ pub struct History {
     lives: BTreeMap<Life, Kept>,
     /// Ended processes that were told, with the look that last had them.
     told: BTreeMap<(DeviceId, Pid, Option<BootTime>), u64>,
+    /// Devices whose driver has answered once: what it remembered then had ended before.
+    listed: Vec<DeviceId>,
+    /// The DRM clients of the look before, each with the process that it was listed with, in order.
+    clients: Vec<(ClientKey, Pid)>,
     look: u64,
+    /// When the look was taken, as far as its processes tell.
+    taken_at: BootTime,
 }
+
+type ClientKey = (Option<PciAddress>, u64);
+
+/// Looks for which what was counted of a process stays when it is not seen: it may come back, or end
+/// later.
+const LOOKS: u64 = 32;
 
 /// One process' life on one unit.
 type Life = (UnitId, Pid, PidView, BootTime);
@@ -45,8 +59,10 @@ struct Counter {
 /// What an engine's counter stands at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Value {
-    /// Time that it has worked.
+    /// Time that it has worked, by DRM's accounting.
     Time(Nanoseconds),
+    /// Time that it has worked for queues of the compute driver's: another account.
+    QueueTime(Nanoseconds),
     /// Cycles that it has worked, beside all.
     Cycles(EngineCycles),
     /// An estimate, which counts nothing.
@@ -57,7 +73,9 @@ impl Value {
     /// How long the engine has worked since an earlier value, `took` ago.
     fn since(self, earlier: Self, took: Nanoseconds) -> Option<Nanoseconds> {
         match (self, earlier) {
-            (Self::Time(now), Self::Time(then)) => now.checked_sub(then),
+            (Self::Time(now), Self::Time(then)) | (Self::QueueTime(now), Self::QueueTime(then)) => {
+                now.checked_sub(then)
+            }
             (Self::Cycles(now), Self::Cycles(then)) => now.since(then)?.time(took),
             // The driver has begun to count otherwise.
             _ => None,
@@ -83,26 +101,70 @@ impl History {
     /// A history of nothing yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { lives: BTreeMap::new(), told: BTreeMap::new(), look: 0 }
+        Self {
+            lives: BTreeMap::new(),
+            told: BTreeMap::new(),
+            listed: Vec::new(),
+            clients: Vec::new(),
+            look: 0,
+            taken_at: BootTime(0),
+        }
     }
 
     /// Begins a look that has these processes.
     pub(super) fn begin(&mut self, processes: &[ProcessReading]) {
         self.look += 1;
+        let times = processes.iter().flat_map(|process| {
+            [process.memory.ok().map(|of| of.as_of), process.busy.ok().map(|of| of.as_of)]
+        });
+        self.taken_at = times.flatten().fold(self.taken_at, BootTime::max);
         for life in processes.iter().filter_map(|process| life(process).ok()) {
             self.lives.entry(life).or_default().look = self.look;
         }
     }
 
-    /// Forgets the processes that the look does not have any more. One that it has, and that had no
-    /// number this time, keeps its last; of one that ended, what was counted stays while the sweeper
-    /// remembers it.
-    pub(super) fn end(&mut self, ended: &[EndedProcess]) {
-        let look = self.look;
-        self.lives.retain(|(_, pid, _, start), kept| {
-            let is_it = |process: &EndedProcess| (process.key.pid, process.key.start) == (*pid, *start);
-            kept.look == look || ended.iter().any(is_it)
+    /// Forgets the processes that have not been seen for some looks. Of one that ended, what was
+    /// counted stays while the sweeper remembers it; where the sweep failed, nothing is forgotten.
+    pub(super) fn end(&mut self, sweep: &Sweep) {
+        let holders = sweep.processes.iter().flat_map(|process| {
+            process.clients.iter().filter_map(|client| Some((client.key()?, process.key.pid)))
         });
+        self.clients.clear();
+        self.clients.extend(holders);
+        self.clients.sort_unstable();
+        if sweep.pids == PidView::Unknown {
+            return;
+        }
+        let look = self.look;
+        let mut ended: Vec<(Pid, BootTime)> =
+            sweep.ended.iter().map(|process| (process.key.pid, process.key.start)).collect();
+        ended.sort_unstable();
+        self.lives.retain(|(_, pid, _, start), kept| {
+            kept.look + LOOKS > look || ended.binary_search(&(*pid, *start)).is_ok()
+        });
+    }
+
+    /// Begins the counters of a process anew where it is now listed with a client that another had
+    /// before: what that has worked so far is in the other's lines.
+    pub(super) fn rebase(&mut self, process: &ProcessReading, clients: &[DrmClient]) {
+        let is_anothers = |client: &DrmClient| {
+            let key = client.key()?;
+            let at = self.clients.binary_search_by(|(known, _)| known.cmp(&key)).ok()?;
+            Some(self.clients[at].1 != process.pid)
+        };
+        if clients.iter().any(|client| is_anothers(client) == Some(true)) {
+            if let Some(kept) = life(process).ok().and_then(|life| self.lives.get_mut(&life)) {
+                kept.counters = [None; Engine::ALL.len()];
+            }
+        }
+    }
+
+    /// Adds the time of the shaders that a process' line has of it.
+    pub(super) fn count(&mut self, process: &ProcessReading, time: Nanoseconds) {
+        if let Ok(life) = life(process) {
+            let kept = self.lives.entry(life).or_default();
+            kept.counted = kept.counted.saturating_add(time);
+        }
     }
 
     /// How much time of the shaders a process' lines have had on a device and its parts.
@@ -111,6 +173,15 @@ impl History {
             (unit.device(), *pid, *start) == (device, process.pid, process.start)
         });
         lives.fold(Nanoseconds::ZERO, |sum, (_, kept)| sum.saturating_add(kept.counted))
+    }
+
+    /// Whether this is the first answer of a device's driver: what it remembers ended before.
+    pub(super) fn is_first_answer(&mut self, device: DeviceId) -> bool {
+        let is_first = !self.listed.contains(&device);
+        if is_first {
+            self.listed.push(device);
+        }
+        is_first
     }
 
     /// Whether an ended process was told before; it is from now on.
@@ -144,8 +215,18 @@ impl History {
         Ok(Work { share: share(time, covered), time: Ok(time), covered: Ok(covered) })
     }
 
+    /// Notes that the driver has no number of a process this time: a later one does not speak of the
+    /// time before.
+    pub(super) fn silent(&mut self, process: &ProcessReading, engine: Engine) {
+        let Ok(life) = life(process) else { return };
+        let counter = self.lives.get_mut(&life).and_then(|kept| kept.counters[engine as usize].as_mut());
+        if let Some(counter) = counter {
+            counter.as_of = counter.as_of.max(self.taken_at);
+        }
+    }
+
     /// What a part of the time comes to: of the window that the source states, else of the time
-    /// since its last answer.
+    /// since its last answer, or since the last look that had none.
     pub(super) fn estimated(
         &mut self,
         process: &ProcessReading,
@@ -159,10 +240,6 @@ impl History {
         };
         let covered = now.window().map_or_else(|| earlier.and_then(since), Ok);
         let time = covered.map(|covered| part(covered, now.value));
-        if let (Engine::Shader, Ok(time), Ok(life)) = (engine, time, life(process)) {
-            let kept = self.lives.entry(life).or_default();
-            kept.counted = kept.counted.saturating_add(time);
-        }
         Work { share: now.value, time, covered }
     }
 

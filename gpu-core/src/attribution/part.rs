@@ -39,7 +39,7 @@ pub(super) struct Part<'a> {
 }
 
 impl Part<'_> {
-    const fn shader(&self) -> Fact<Work> {
+    pub(super) const fn shader(&self) -> Fact<Work> {
         self.engines[Engine::Shader as usize]
     }
 }
@@ -61,6 +61,9 @@ fn part<'a>(process: &'a ProcessReading, sweep: &Sweep, history: &mut History) -
         },
         Err(why) => Holder::Unknown(*why),
     };
+    if let Ok(swept) = swept {
+        history.rebase(process, &swept.clients);
+    }
     let shared_with = swept.map(|swept| shared_with(swept, sweep)).unwrap_or_default();
     let memory = process.memory.or(process.client_memory);
     let is_shared = !shared_with.is_empty();
@@ -129,14 +132,18 @@ fn engines(
         (Engine::Decoder, process.decoder_busy),
     ];
     for (engine, fact) in estimates {
+        if fact.is_err() {
+            history.silent(process, engine);
+        }
         let work = fact.map(|of| (history.estimated(process, engine, of), Basis::Estimated(of.source)));
         engines[engine as usize] = work;
     }
+    let queues = process.queue_copy_time.map(|time| time.map(Value::QueueTime));
     let counters = [
         (Engine::Graphics, counter(process.graphics_time, process.graphics_cycles)),
         (Engine::Compute, compute(process)),
         // The compute driver's own queues and DRM's clients are two accounts of the same engines.
-        (Engine::Copy, counter(process.copy_time.or(process.queue_copy_time), process.copy_cycles)),
+        (Engine::Copy, counter(process.copy_time, process.copy_cycles).or(queues)),
         (Engine::Video, counter(process.video_time, process.video_cycles)),
     ];
     for (engine, fact) in counters {

@@ -108,38 +108,75 @@ fn given(evidence: &Evidence) -> UnitId {
     }
 }
 
-pub(super) fn standing(owner: Option<&Owner>, unit: UnitId, list: Option<&EvidenceList>) -> Standing {
-    let Some(list) = list else { return Standing::NotAsked };
+/// Evidence by owner: a thousand containers have some tens of thousand pieces.
+pub(super) struct Given<'a> {
+    evidence: Vec<&'a Evidence>,
+    unrestricted: Vec<&'a Owner>,
+}
+
+impl<'a> Given<'a> {
+    pub(super) fn new(list: &'a EvidenceList) -> Self {
+        let mut evidence: Vec<&Evidence> = list.evidence.iter().collect();
+        evidence.sort_by(|one, other| one.owner.cmp(&other.owner));
+        let mut unrestricted: Vec<&Owner> = list.unrestricted.iter().collect();
+        unrestricted.sort_unstable();
+        Self { evidence, unrestricted }
+    }
+
+    /// What there is about an owner.
+    fn of(&self, owner: &Owner) -> &[&'a Evidence] {
+        let from = self.evidence.partition_point(|of| of.owner < *owner);
+        let count = self.evidence[from..].partition_point(|of| of.owner == *owner);
+        &self.evidence[from..from + count]
+    }
+
+    fn is_unrestricted(&self, owner: &Owner) -> bool {
+        self.unrestricted.binary_search(&owner).is_ok()
+    }
+}
+
+pub(super) fn standing(owner: Option<&Owner>, unit: UnitId, all: Option<&Given<'_>>) -> Standing {
+    let Some(all) = all else { return Standing::NotAsked };
     let Some(owner) = owner else { return Standing::Unknown };
-    let covers: Vec<&Evidence> = list.of(owner).filter(|of| unit.lies_in(given(of))).collect();
-    match covers.iter().max_by_key(|of| (of.strength, core::cmp::Reverse(of.source))) {
+    let about = all.of(owner);
+    let covers = about.iter().filter(|of| unit.lies_in(given(of)));
+    match covers.clone().max_by_key(|of| (of.strength, core::cmp::Reverse(of.source))) {
         Some(best) => Standing::Entitled {
             strength: best.strength,
             source: best.source,
-            memory_limit: covers.iter().filter_map(|of| of.memory_limit).min(),
+            memory_limit: covers.filter_map(|of| of.memory_limit).min(),
         },
-        None if list.unrestricted.contains(owner) => Standing::Unrestricted,
-        None if list.of(owner).next().is_some() => Standing::NotEntitled,
+        None if all.is_unrestricted(owner) => Standing::Unrestricted,
+        None if !about.is_empty() => Standing::NotEntitled,
         None => Standing::Unknown,
     }
 }
 
 /// Everything that is at odds, ordered by owner and unit.
-pub(super) fn contradictions(lines: &[Line], list: &EvidenceList) -> Vec<Contradiction> {
+pub(super) fn contradictions(lines: &[Line], all: &Given<'_>) -> Vec<Contradiction> {
     let mut found = Vec::new();
     let mut add = |owner: &Owner, unit, kind| found.push(Contradiction { owner: owner.clone(), unit, kind });
-    for line in lines.iter().filter(|line| line.standing == Standing::NotEntitled) {
-        if let Some(owner) = line.holder.owner() {
+    let mut used: Vec<(&Owner, UnitId)> = Vec::new();
+    for line in lines {
+        let Some(owner) = line.holder.owner() else { continue };
+        used.push((owner, line.unit));
+        if line.standing == Standing::NotEntitled {
             add(owner, line.unit, ContradictionKind::UsedNotEntitled);
         }
     }
-    for of in &list.evidence {
-        let is_theirs = |line: &Line| line.holder.owner() == Some(&of.owner) && line.unit.lies_in(given(of));
-        if !lines.iter().any(is_theirs) {
-            add(&of.owner, of.unit, ContradictionKind::EntitledNotUsed);
-        }
-        if let Some(kind) = disagreement(of, list) {
-            add(&of.owner, of.unit, kind);
+    used.sort_unstable();
+    for about in all.evidence.chunk_by(|one, other| one.owner == other.owner) {
+        let owner = &about[0].owner;
+        let from = used.partition_point(|(of, _)| *of < owner);
+        let theirs = &used[from..];
+        for of in about {
+            let mut theirs = theirs.iter().take_while(|(other, _)| *other == owner);
+            if !theirs.any(|(_, unit)| unit.lies_in(given(of))) {
+                add(owner, of.unit, ContradictionKind::EntitledNotUsed);
+            }
+            if let Some(kind) = disagreement(of, about, all.is_unrestricted(owner)) {
+                add(owner, of.unit, kind);
+            }
         }
     }
     found.sort_unstable();
@@ -148,21 +185,20 @@ pub(super) fn contradictions(lines: &[Line], list: &EvidenceList) -> Vec<Contrad
 }
 
 /// How what was declared for an owner and what the kernel lets it at disagree on what `of` gives.
-fn disagreement(of: &Evidence, list: &EvidenceList) -> Option<ContradictionKind> {
+fn disagreement(of: &Evidence, about: &[&Evidence], is_unrestricted: bool) -> Option<ContradictionKind> {
     // A limit of memory says nothing of what else is reached.
-    let is_place = |evidence: &&Evidence| evidence.source != EvidenceSource::MemoryLimit;
-    if !is_place(&of) {
+    let is_place = |evidence: &&&Evidence| evidence.source != EvidenceSource::MemoryLimit;
+    if of.source == EvidenceSource::MemoryLimit {
         return None;
     }
     let is_declared = of.strength == Strength::Declared;
-    if is_declared && list.unrestricted.contains(&of.owner) {
+    if is_declared && is_unrestricted {
         return Some(ContradictionKind::DeclaredUnrestricted);
     }
-    let mut opposite =
-        list.of(&of.owner).filter(is_place).filter(|other| other.strength != of.strength).peekable();
+    let mut opposite = about.iter().filter(is_place).filter(|other| other.strength != of.strength).peekable();
     opposite.peek()?;
     // Where one lies in the other they agree: a device's files are needed for its instances too.
-    let agrees = |other: &Evidence| given(of).lies_in(given(other)) || given(other).lies_in(given(of));
+    let agrees = |other: &&Evidence| given(of).lies_in(given(other)) || given(other).lies_in(given(of));
     match (opposite.any(agrees), is_declared) {
         (true, _) => None,
         (false, true) => Some(ContradictionKind::DeclaredNotReachable),
