@@ -17,6 +17,9 @@ const LOOKS: u32 = 10;
 #[derive(Debug, Default)]
 pub(crate) struct Given {
     facts: BTreeMap<Owner, ContainerFacts>,
+    /// Those that the last look read for the first time. A container that is just being made shows
+    /// the machine's own files for a moment: it is read once more.
+    young: Vec<(Owner, Pid)>,
     known: Vec<Evidence>,
     evidence: EvidenceList,
     /// The inventory by which the evidence was interpreted.
@@ -75,7 +78,8 @@ impl Given {
         self.interpreted = None;
     }
 
-    /// Reads the facts of owners that are new; of all, every so often. Says whether any was read.
+    /// Reads the facts of owners that are new, once more of those that were, and of all every so
+    /// often; forgets those whose process is gone. Says whether anything has changed.
     fn read(&mut self, node: &Node, sweep: &Sweep) -> bool {
         let Some(reader) = node.container_reader() else {
             self.is_read = !self.known.is_empty();
@@ -86,19 +90,29 @@ impl Given {
             if let Ok(all) = reader.containers() {
                 let all = all.into_iter().filter(|(owner, _)| is_given_things(owner));
                 self.facts = all.map(|(owner, pid)| (owner.clone(), reader.facts(&owner, pid))).collect();
+                self.young.clear();
                 self.until_all = LOOKS;
                 return true;
             }
         }
         self.until_all = self.until_all.saturating_sub(1);
-        let mut is_new = false;
+        let before = self.facts.len();
+        self.facts.retain(|owner, facts| reader.is_current(owner, facts.pid));
+        let mut has_changed = self.facts.len() != before;
+        for (owner, pid) in std::mem::take(&mut self.young) {
+            if let Some(facts) = self.facts.get_mut(&owner) {
+                *facts = reader.facts(&owner, pid);
+                has_changed = true;
+            }
+        }
         for (owner, pid) in owners(sweep) {
             if !self.facts.contains_key(owner) {
                 self.facts.insert(owner.clone(), reader.facts(owner, pid));
-                is_new = true;
+                self.young.push((owner.clone(), pid));
+                has_changed = true;
             }
         }
-        is_new
+        has_changed
     }
 
     fn interpret(&mut self, node: &Node, inventory: &Inventory) {

@@ -1,8 +1,8 @@
 //! Joins what drivers say of processes with what `/proc` says.
 
 use gpu_core::{
-    Absence, DeviceNumber, Inventory, Need, Pid, PidView, ProcessReading, Sweep, SweepRequest, Sweeper,
-    SweptProcess, UnitId,
+    Absence, DeviceId, DeviceNumber, Inventory, Need, Pid, PidView, ProcessReading, Sweep, SweepRequest,
+    Sweeper, SweptProcess, UnitId,
 };
 
 /// Room that one sample after the other uses.
@@ -86,7 +86,9 @@ pub(crate) fn add_holders(
     swept_as: PidView,
     processes: &mut Vec<ProcessReading>,
 ) {
-    let named = processes.len();
+    let same = processes.iter().filter(|process| process.pid_view.is_same(swept_as));
+    let mut named: Vec<(Pid, DeviceId)> = same.map(|process| (process.pid, process.unit.device())).collect();
+    named.sort_unstable();
     for swept in &sweep.processes {
         let mut units: Vec<UnitId> = swept
             .holds
@@ -99,10 +101,7 @@ pub(crate) fn add_holders(
         units.sort_unstable();
         units.dedup();
         for unit in units {
-            let already = processes[..named].iter().any(|p| {
-                p.pid == swept.key.pid && p.pid_view.is_same(swept_as) && p.unit.device() == unit.device()
-            });
-            if !already {
+            if named.binary_search(&(swept.key.pid, unit.device())).is_err() {
                 processes.push(holder(swept, unit, swept_as));
             }
         }

@@ -64,6 +64,29 @@ fn containers_come_and_go() {
     assert_eq!(watch.look().ended, []);
 }
 
+/// What a container was given is forgotten with it, and read anew when it comes again.
+#[test]
+fn what_was_given_goes_with_the_container() {
+    let world = world("l40s-4");
+    world.change(|machine| {
+        machine.workloads.truncate(1);
+        machine.workloads[0].cgroup = docker('a');
+    });
+    let node = Node::builder().machine(world.host()).build();
+    let mut watch = node.watch();
+    assert_eq!(watch.look().lines.len(), 1);
+    world.change(|machine| {
+        machine.workloads[0].pid = gpu_accounting::Pid(7777);
+        machine.workloads[0].uses[0].gpu = 2;
+    });
+    let attribution = watch.look();
+    assert_eq!(watch.facts(&owner(&docker('a'))).unwrap().pid, gpu_accounting::Pid(7777));
+    assert_eq!(attribution.contradictions, [], "it was given another GPU than in its last life");
+    world.change(|machine| machine.workloads.clear());
+    assert_eq!(watch.look().contradictions, []);
+    assert!(watch.facts(&owner(&docker('a'))).is_none());
+}
+
 /// What an embedder knows counts beside what the machine shows, until it says otherwise.
 #[test]
 fn an_embedder_hands_in_what_it_knows() {

@@ -99,9 +99,10 @@ impl Attribution {
         self.grouped(|line| line.holder.container())
     }
 
-    /// The lines of each pod's containers, by pod.
+    /// The lines of each pod's containers, by pod. Of a container in a user's own tree of cgroups the
+    /// pod is that user's word, and it is in none.
     pub fn by_pod(&self) -> impl Iterator<Item = (&Pod, Vec<&Line>)> {
-        self.grouped(|line| line.holder.container()?.pod.as_ref())
+        self.grouped(|line| line.holder.container().filter(|of| of.user.is_none())?.pod.as_ref())
     }
 
     /// The lines of each Slurm job's steps and tasks, by job.

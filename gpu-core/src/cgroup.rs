@@ -153,7 +153,8 @@ impl<'a> Reader<'a> {
             self.in_slurm = true;
             return;
         }
-        if !self.in_slurm {
+        // In a tree of his own a user names cgroups as he likes: none of them is Slurm's.
+        if !self.in_slurm || self.user.is_some() {
             return;
         }
         let number = |prefix: &str| part.strip_prefix(prefix).and_then(|n| n.parse::<u32>().ok());
@@ -170,6 +171,8 @@ impl<'a> Reader<'a> {
         } else {
             return;
         }
+        // What Slurm itself runs in (a node that is a container) is not what the job is.
+        self.container = None;
         self.slurm = Some(job);
     }
 

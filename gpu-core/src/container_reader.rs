@@ -22,6 +22,9 @@ pub trait ContainerReader: Send + Sync + fmt::Debug {
     /// When the process list itself cannot be read.
     fn containers(&self) -> Result<Vec<(Owner, Pid)>, Error>;
 
+    /// True while the process still runs on the owner's behalf. Asked often: one small file of it.
+    fn is_current(&self, owner: &Owner, pid: Pid) -> bool;
+
     /// What the owner of a process was given.
     fn facts(&self, owner: &Owner, pid: Pid) -> ContainerFacts;
 

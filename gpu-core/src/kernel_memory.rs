@@ -55,7 +55,8 @@ impl KernelMemory {
     /// ```
     #[must_use]
     pub fn evidence(&self, inventory: &Inventory) -> Option<Evidence> {
-        let max = self.max?;
+        // What keeps somebody off a device gives it to nobody.
+        let max = self.max.filter(|max| *max > Bytes::ZERO)?;
         let tile = self.region.as_str().strip_prefix("vram").and_then(|number| number.parse().ok());
         let tile = tile.map(|number| self.device.partition(PartitionKind::TILE, number));
         let unit = tile.filter(|tile| inventory.partition(*tile).is_some()).map(UnitId::Partition);

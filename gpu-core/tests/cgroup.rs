@@ -22,6 +22,20 @@ fn a_cgroup_that_was_removed_still_names_its_owner() {
     assert_eq!(of("/docker/ID (deleted)").container().unwrap().runtime, Runtime::Docker);
 }
 
+/// Slurm in a container: the job is the owner, not its node. And a user who calls his own cgroups so
+/// has no job of Slurm's.
+#[test]
+fn jobs_in_containers_and_jobs_of_a_users_own_making() {
+    let job = of("/system.slice/docker-ID.scope/system.slice/slurmstepd.scope/job_4/step_0/user/task_1");
+    assert!(matches!(&job, Owner::Slurm(job) if job.job == Some(4)), "{job}");
+    let inside = of("/system.slice/slurmstepd.scope/job_4/step_0/user/docker-ID.scope");
+    assert!(inside.container().is_some(), "{inside}");
+    let own = of(
+        "/user.slice/user-1000.slice/user@1000.service/app.slice/slurmstepd.scope/job_4/step_0/user/task_0",
+    );
+    assert_eq!(own, Owner::Session { user: 1000 });
+}
+
 #[test]
 fn containers_of_every_runtime() {
     for (path, runtime, pod, user) in [

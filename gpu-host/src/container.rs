@@ -33,6 +33,8 @@ use gpu_core::{
 use crate::{Dmem, Roots, cgroup, file};
 use node_state::NodeState;
 
+#[cfg(feature = "containers")]
+const ROOTLESS: &str = "a user's own runtime runs it: what it is called is his word";
 #[cfg(not(feature = "containers"))]
 const NO_FEATURE: &str = "built without the feature containers";
 
@@ -105,7 +107,11 @@ impl ProcContainers {
             Ok(mounts) => mounts.devices.clone().into(),
             Err(absence) => Known::absent(*absence),
         };
-        (facts.own_dev, facts.device_files) = dev::read(&self.roots, &folder, mounts.as_ref().ok());
+        (facts.own_dev, facts.device_files) = match &mounts {
+            Ok(mounts) => dev::read(&self.roots, &folder, Some(mounts)),
+            // Which of its folders a program serves is not known: none is looked into.
+            Err(absence) => (Known::absent(*absence), Known::absent(*absence)),
+        };
         facts.gres = gres::of_job(&state.gres, &self.roots.host, &facts);
         self.states(&state, &mut facts);
         facts
@@ -122,6 +128,14 @@ impl ProcContainers {
 
     #[cfg(feature = "containers")]
     fn states(&self, state: &NodeState, facts: &mut ContainerFacts) {
+        if facts.owner.container().is_some_and(|container| container.user.is_some()) {
+            // The id is that user's word: it may be another's.
+            facts.bundle = Known::unsupported(ROOTLESS);
+            facts.plugin_devices = Known::unsupported(ROOTLESS);
+            facts.labels = gpu_core::Labels::unsupported(ROOTLESS);
+            facts.cdi = state.specs.of(facts);
+            return;
+        }
         let bundles = state::Bundles { host: &self.roots.host };
         (facts.bundle, facts.labels) = bundles.read(&facts.owner);
         facts.plugin_devices = state::plugin_devices(&state.checkpoint, facts);
@@ -147,8 +161,14 @@ impl ContainerReader for ProcContainers {
         Ok(owners)
     }
 
+    fn is_current(&self, owner: &Owner, pid: Pid) -> bool {
+        cgroup::owner_of(&self.roots.proc, pid).is_ok_and(|now| now == *owner)
+    }
+
     fn facts(&self, owner: &Owner, pid: Pid) -> ContainerFacts {
-        self.read(owner, pid)
+        let facts = self.read(owner, pid);
+        // The number may have passed to another's process while it was read.
+        if self.is_current(owner, pid) { facts } else { ContainerFacts::new(owner.clone(), pid) }
     }
 
     /// What [`Dmem::read`] tells. Whoever wants to know what it could not read asks that.

@@ -131,8 +131,8 @@ impl Folder {
     }
 
     /// The number of the character device behind that name, through links; `None` where it is
-    /// something else, and on other systems than Linux.
-    pub(crate) fn device(&self, name: &str) -> Option<DeviceNumber> {
+    /// something else. An error where nothing is there, and on other systems than Linux.
+    pub(crate) fn device(&self, name: &str) -> io::Result<Option<DeviceNumber>> {
         self.0.device(name)
     }
 
@@ -208,11 +208,11 @@ impl Inner {
         Ok(&room[..count])
     }
 
-    fn device(&self, name: &str) -> Option<DeviceNumber> {
+    fn device(&self, name: &str) -> io::Result<Option<DeviceNumber>> {
         use rustix::fs::{AtFlags, FileType, major, minor, statat};
-        let stat = statat(&self.0, name, AtFlags::NO_AUTOMOUNT).ok()?;
+        let stat = statat(&self.0, name, AtFlags::NO_AUTOMOUNT)?;
         let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
-        is_device.then(|| DeviceNumber { major: major(stat.st_rdev), minor: minor(stat.st_rdev) })
+        Ok(is_device.then(|| DeviceNumber { major: major(stat.st_rdev), minor: minor(stat.st_rdev) }))
     }
 }
 
@@ -270,7 +270,7 @@ impl Inner {
         Ok(&room[..count])
     }
 
-    fn device(&self, _name: &str) -> Option<DeviceNumber> {
-        None
+    fn device(&self, _name: &str) -> io::Result<Option<DeviceNumber>> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 }

@@ -34,7 +34,16 @@ pub(crate) struct Accounts(BTreeMap<DeviceId, Ring>);
 struct Ring {
     /// How often each number was in it, and what is known of it; `None` while one of that number
     /// runs.
-    known: BTreeMap<u32, (usize, Option<EndedReading>)>,
+    known: BTreeMap<u32, Entry>,
+}
+
+/// What is known of one number.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// How often it was in the ring.
+    times: usize,
+    /// When its process began, as the driver stamps it, and the account; `None` while it runs.
+    ended: Option<(u64, EndedReading)>,
 }
 
 /// When a sample is taken, by both clocks.
@@ -82,29 +91,31 @@ impl Accounts {
         ring.known.retain(|pid, _| times.contains_key(pid));
         for (pid, times) in times {
             // A number that is there once more than before is another process' too.
-            let is_known = ring.known.get(&pid).is_some_and(|(before, of)| *before == times && of.is_some());
-            if !is_known {
-                let ended = ended(library, board, pid, view, now)?;
-                ring.known.insert(pid, (times, ended));
+            let before = ring.known.get(&pid).copied();
+            if before.is_some_and(|before| before.times == times && before.ended.is_some()) {
+                continue;
             }
+            let ended = ended(library, board, pid, view, now);
+            // The same account is the same reading: clocks are never read twice alike.
+            let same = before
+                .and_then(|before| before.ended)
+                .filter(|(stamp, _)| ended.is_some_and(|(again, _)| again == *stamp));
+            ring.known.insert(pid, Entry { times, ended: same.or(ended) });
         }
-        Ok(ring.known.values().filter_map(|(_, ended)| *ended).collect())
+        Ok(ring.known.values().filter_map(|entry| entry.ended).map(|(_, reading)| reading).collect())
     }
 }
 
-/// The account of a process that has ended; `None` of one that runs, or that the driver has just
-/// forgotten.
-fn ended(
-    library: &Library,
-    board: &Board,
-    pid: u32,
-    view: PidView,
-    now: Now,
-) -> Result<Option<EndedReading>, Absence> {
+/// The account of a process that has ended, with its stamp; `None` of one that runs, or that the driver
+/// has just forgotten. One that cannot be read hides no other.
+fn ended(library: &Library, board: &Board, pid: u32, view: PidView, now: Now) -> Option<(u64, EndedReading)> {
     match library.account(board.handle, pid) {
-        Ok(account) if account.isRunning == 0 => Ok(Some(reading(&account, pid, view, now))),
-        Ok(_) | Err(Code::NOT_FOUND) => Ok(None),
-        Err(code) => Err(code.absence("nvmlDeviceGetAccountingStats")),
+        Ok(account) if account.isRunning == 0 => Some((account.startTime, reading(&account, pid, view, now))),
+        Ok(_) | Err(Code::NOT_FOUND) => None,
+        Err(code) => {
+            let absence = code.absence("nvmlDeviceGetAccountingStats");
+            Some((0, EndedReading::new(Pid(pid), view, Source::Nvml, absence)))
+        }
     }
 }
 

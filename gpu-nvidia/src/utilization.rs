@@ -43,7 +43,7 @@ pub(crate) fn add(look: &mut Look<'_>, first: usize, sample: &mut Sample) {
         if !cursors.advance(pid, row.timeStamp) {
             continue;
         }
-        let as_of = boot_time(row.timeStamp, look.wall, look.now);
+        let Some(as_of) = boot_time(row.timeStamp, look.wall, look.now) else { continue };
         let part =
             |percent: u32| Ok(Measured::new(Permille::from_percent(u64::from(percent)), as_of, Source::Nvml));
         process.busy = part(row.smUtil);
@@ -71,12 +71,14 @@ fn is_plausible(row: &Utilization, wall: u64) -> bool {
     parts.into_iter().all(|percent| percent <= 100) && row.timeStamp <= wall + AHEAD
 }
 
-/// When a row was so. Its stamp looks like the time of day; one that is older than a row can be is
-/// of another clock, and the row counts as of now.
-fn boot_time(stamp: u64, wall: WallTime, now: BootTime) -> BootTime {
+/// When a row was so. Its stamp looks like the time of day. One of this boot that is older than a row can
+/// be late is no news (the first look of all asks for every row); one that is no time of this boot is of
+/// another clock, and the row counts as of now.
+fn boot_time(stamp: u64, wall: WallTime, now: BootTime) -> Option<BootTime> {
     match (wall.0 / 1000).checked_sub(stamp) {
-        Some(age) if age <= LATE => BootTime(now.0.saturating_sub(age * 1000)),
-        _ => now,
+        Some(age) if age <= LATE => Some(BootTime(now.0.saturating_sub(age * 1000))),
+        Some(age) if age <= now.0 / 1000 => None,
+        _ => Some(now),
     }
 }
 
@@ -90,9 +92,10 @@ mod tests {
     fn a_row_is_of_its_own_time() {
         let now = BootTime(900_000_000_000);
         let stamp = WALL.0 / 1000;
-        assert_eq!(boot_time(stamp - 2_000_000, WALL, now), BootTime(898_000_000_000));
-        assert_eq!(boot_time(stamp + 10, WALL, now), now);
-        assert_eq!(boot_time(17, WALL, now), now, "of another clock");
+        assert_eq!(boot_time(stamp - 2_000_000, WALL, now), Some(BootTime(898_000_000_000)));
+        assert_eq!(boot_time(stamp - 60_000_000, WALL, now), None, "a minute old");
+        assert_eq!(boot_time(stamp + 10, WALL, now), Some(now));
+        assert_eq!(boot_time(17, WALL, now), Some(now), "of another clock");
     }
 
     #[test]

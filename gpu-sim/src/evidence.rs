@@ -79,6 +79,10 @@ impl ContainerReader for SimContainers {
         Ok(self.0.container_facts().into_iter().map(|facts| (facts.owner, facts.pid)).collect())
     }
 
+    fn is_current(&self, owner: &Owner, pid: Pid) -> bool {
+        self.0.container_facts().iter().any(|facts| facts.owner == *owner && facts.pid == pid)
+    }
+
     fn facts(&self, owner: &Owner, pid: Pid) -> ContainerFacts {
         let known = self.0.container_facts().into_iter().find(|facts| facts.owner == *owner);
         known.unwrap_or_else(|| ContainerFacts::new(owner.clone(), pid))

@@ -45,8 +45,8 @@ use serde_json::{Value, json};
 use crate::facts::Facts;
 use crate::report::Report;
 
-/// The whole report, with a newline at its end.
-pub fn report(report: &Report<'_>) -> Result<String, serde_json::Error> {
+/// The whole report, with a newline at its end; on one line where it is one of many.
+pub fn report(report: &Report<'_>, on_one_line: bool) -> Result<String, serde_json::Error> {
     let attribution = report.attribution;
     let odds = attribution
         .contradictions
@@ -71,7 +71,8 @@ pub fn report(report: &Report<'_>) -> Result<String, serde_json::Error> {
         "unreadable": report.unreadable(),
         "problems": report.problems,
     });
-    serde_json::to_string_pretty(&value).map(|text| text + "\n")
+    let text = if on_one_line { serde_json::to_string(&value) } else { serde_json::to_string_pretty(&value) };
+    text.map(|text| text + "\n")
 }
 
 fn vendor(of: &VendorOutcome) -> Facts {

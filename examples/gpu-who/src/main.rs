@@ -60,7 +60,11 @@ fn run() -> Result<(), Box<dyn Error>> {
     loop {
         let attribution = watch.look();
         let report = Report::new(&source, &watch, &attribution);
-        let shown = if args.json { json::report(&report)? } else { text::report(&report, paint) };
+        let shown = if args.json {
+            json::report(&report, args.watch.is_some())?
+        } else {
+            text::report(&report, paint)
+        };
         let is_read = write(&shown)?;
         left = left.map(|left| left.saturating_sub(1));
         match args.watch {

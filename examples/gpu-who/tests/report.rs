@@ -74,6 +74,7 @@ fn every_preset_is_said_to_be_simulated() {
 #[test]
 fn watching_looks_again() {
     let reports = text(&["--sim", "mixed", "--json", "--watch", "1", "--count", "3"]);
+    assert_eq!(reports.lines().count(), 3, "one line each");
     let mut reports = serde_json::Deserializer::from_str(&reports).into_iter::<Value>();
     for _ in 0..3 {
         let report = reports.next().expect("a report").expect("JSON");

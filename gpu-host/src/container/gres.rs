@@ -108,7 +108,7 @@ pub(super) fn of_job(gres: &Known<Gres>, host: &Path, facts: &ContainerFacts) ->
 
 /// The number of a device file, where there is one of that name.
 fn number_of(file: &Path) -> Option<DeviceNumber> {
-    Folder::open(file.parent()?).ok()?.device(file.file_name()?.to_str()?)
+    Folder::open(file.parent()?).ok()?.device(file.file_name()?.to_str()?).ok()?
 }
 
 /// `0,2-3`.
@@ -147,11 +147,15 @@ fn expanded(list: &str) -> Vec<String> {
         for range in inside.split(',') {
             let (first, last) = range.split_once('-').unwrap_or((range, range));
             let (Ok(from), Ok(to)) = (first.parse::<u32>(), last.parse::<u32>()) else { continue };
-            for number in (from..=to).take(MOST) {
+            // No number that fits is written longer, but with zeros that nobody writes.
+            if first.len() > 10 {
+                continue;
+            }
+            for number in (from..=to).take(MOST.saturating_sub(names.len())) {
                 names.push(format!("{head}{number:0width$}{tail}", width = first.len()));
             }
         }
-        if names.len() > MOST {
+        if names.len() >= MOST {
             break;
         }
     }

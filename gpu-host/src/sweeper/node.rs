@@ -9,8 +9,19 @@ use crate::folder::Folder;
 pub(super) enum Node {
     /// A device file.
     Device(DeviceNumber),
-    /// The kernel's virtual machines (`/dev/kvm`), or a device that is given to one (`/dev/vfio/7`).
-    Machines,
+    /// The kernel's virtual machines (`/dev/kvm`), or a device that is given to one (`/dev/vfio/7`), with
+    /// its number where that is told.
+    Machines(Option<DeviceNumber>),
+}
+
+impl Node {
+    /// The number of the device file.
+    pub(super) const fn number(self) -> Option<DeviceNumber> {
+        match self {
+            Self::Device(number) => Some(number),
+            Self::Machines(number) => number,
+        }
+    }
 }
 
 /// What the descriptor of that name in `descriptors` is open on.
@@ -21,10 +32,16 @@ pub(super) fn behind(descriptors: &Folder, name: &str) -> Option<Node> {
     let mut room = [0_u8; 64];
     // No device file's text is as long as the room: what is cut off is none of them.
     let text = descriptors.link(name, &mut room).ok()?.strip_prefix(b"/dev/")?;
-    if text == b"kvm" || text.starts_with(b"vfio/") {
-        return Some(Node::Machines);
+    let is_machines = text == b"kvm" || text.starts_with(b"vfio/");
+    match descriptors.device(name) {
+        Ok(Some(number)) if is_machines => Some(Node::Machines(Some(number))),
+        Ok(Some(number)) => Some(Node::Device(number)),
+        // An ordinary file of that name: in a container anybody makes one.
+        Ok(None) => None,
+        // In a tree of plain files links lead nowhere. What is open is always there.
+        Err(_) if is_machines => Some(Node::Machines(None)),
+        Err(_) => by_name(std::str::from_utf8(text).ok()?).map(Node::Device),
     }
-    descriptors.device(name).or_else(|| by_name(std::str::from_utf8(text).ok()?)).map(Node::Device)
 }
 
 /// Linux' fixed numbers (`Documentation/admin-guide/devices.txt`): DRM is 226, NVIDIA is 195.

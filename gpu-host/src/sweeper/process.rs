@@ -105,7 +105,8 @@ impl Process {
         held.iter().enumerate().all(|(at, one)| {
             let is_told = held[..at].iter().any(|other| other.number == one.number);
             let name = Name::descriptor(one.fd);
-            is_told || node::behind(&self.0, name.as_str()) == Some(node::Node::Device(one.number))
+            let behind = node::behind(&self.0, name.as_str());
+            is_told || behind.and_then(node::Node::number) == Some(one.number)
         })
     }
 
@@ -126,12 +127,10 @@ impl Process {
                 return;
             }
             walked.descriptors += 1;
-            match node::behind(&descriptors, name) {
-                Some(node::Node::Machines) => walked.runs_machine = true,
-                Some(node::Node::Device(number)) if wanted.contains(&number) => {
-                    held.extend(name.parse().ok().map(|fd| Held { fd, number }));
-                }
-                _ => {}
+            let Some(node) = node::behind(&descriptors, name) else { return };
+            walked.runs_machine |= matches!(node, node::Node::Machines(_));
+            if let Some(number) = node.number().filter(|number| wanted.contains(number)) {
+                held.extend(name.parse().ok().map(|fd| Held { fd, number }));
             }
         })?;
         held.sort_unstable();

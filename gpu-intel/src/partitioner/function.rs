@@ -310,10 +310,13 @@ impl Places {
         let (folders, memory) = if board.is_xe() {
             (vec![board.function.path.join(format!("sriov_admin/vf{number}/profile"))], "vram_quota")
         } else {
-            let card = board.card().unwrap_or_default();
-            let folder = card.join(format!("prelim_iov/vf{number}"));
-            let gts = crate::board::numbered(&folder, "gt");
-            (gts.into_iter().map(|gt| folder.join(format!("gt{gt}"))).collect(), "lmem_quota")
+            // Without a card there is no such folder.
+            let folder = board.card().map(|card| card.join(format!("prelim_iov/vf{number}")));
+            let gts = folder.iter().flat_map(|folder| {
+                let gts = crate::board::numbered(folder, "gt").into_iter();
+                gts.map(move |gt| folder.join(format!("gt{gt}")))
+            });
+            (gts.collect(), "lmem_quota")
         };
         let folders: Vec<PathBuf> = folders.into_iter().filter(|folder| folder.is_dir()).collect();
         Ok(Self { folders, memory })
