@@ -334,6 +334,18 @@ impl Slurm {
     }
 }
 
+impl Slurm {
+    /// Ends a job, and waits until it has: what Slurm leaves behind would run on.
+    fn cancel(&self, job: &str) {
+        self.call("scancel", &[job]);
+        let asked = Instant::now();
+        while !self.call("squeue", &["--noheader"]).is_empty() {
+            assert!(asked.elapsed() < Duration::from_secs(60), "the job does not end");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
 impl Drop for Slurm {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.device);
@@ -376,5 +388,5 @@ fn a_job_of_slurm() {
     for unit in on_nvidia {
         assert_eq!(unit["entitlement"]["source"], "slurm", "{unit:#}");
     }
-    slurm.call("scancel", &[&job]);
+    slurm.cancel(&job);
 }

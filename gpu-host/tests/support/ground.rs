@@ -43,8 +43,13 @@ impl Ground {
 impl Drop for Ground {
     fn drop(&mut self) {
         for daemon in &mut self.daemons {
-            // What does not end by itself is ended.
             let _ = Command::new("kill").arg(daemon.id().to_string()).status();
+            let asked = Instant::now();
+            while matches!(daemon.try_wait(), Ok(None)) && asked.elapsed() < Duration::from_secs(20) {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            // What does not end when it is asked to is ended.
+            let _ = daemon.kill();
             let _ = daemon.wait();
         }
         let _ = fs::remove_dir_all(&self.folder);
