@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use gpu_core::{
-    Absence, Backend, BootTime, Capabilities, Clock, DeviceId, Error, ErrorKind, Inventory, Problem,
-    Query, Reading, Sample, UnitId, Units, Vendor,
+    Absence, Backend, BootTime, Capabilities, Clock, DeviceId, Error, ErrorKind, Inventory, Problem, Query,
+    Reading, Sample, UnitId, Units, Vendor,
 };
 
 use crate::board::{self, Board, Boards};
