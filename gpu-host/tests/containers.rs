@@ -6,11 +6,10 @@ mod ground;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use gpu_core::{Container, Owner, Pid, QosClass, Runtime};
 use gpu_host::cgroup::owner_of;
-use ground::{Ground, run};
+use ground::Ground;
 
 fn container(pid: &str) -> Container {
     let pid = Pid(pid.trim().parse().unwrap_or_else(|_| panic!("no pid: {pid:?}")));
@@ -29,11 +28,8 @@ fn cgroup(pid: Pid) -> String {
 #[ignore = "needs root, containerd and busybox-static"]
 fn containerd_alone_and_as_kubelet_would() {
     let mut ground = Ground::new("containerd");
-    let socket = ground.path("containerd.sock");
-    let mut daemon = Command::new("containerd");
-    daemon.args(["--root", &ground.path("lib"), "--state", &ground.path("run"), "--address", &socket]);
-    ground.daemon(&mut daemon, &socket);
-    let ctr = |arguments: &[&str]| run(Command::new("ctr").args(["-a", &socket]).args(arguments));
+    let socket = ground.containerd();
+    let ctr = |arguments: &[&str]| ground::ctr(&socket, arguments);
     let uid = "0b5b3b3e-0a0d-4c3b-9f5e-1d2c3b4a5f60";
     // runc keeps what it knows in one place for all: names of this run alone.
     let id = format!("0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4{:08x}", std::process::id());
@@ -70,17 +66,8 @@ fn containerd_alone_and_as_kubelet_would() {
 #[ignore = "needs root, Docker and busybox-static"]
 fn docker() {
     let mut ground = Ground::new("docker");
-    let socket = ground.path("docker.sock");
-    let host = format!("unix://{socket}");
-    let mut daemon = Command::new("dockerd");
-    daemon.args(["--data-root", &ground.path("data"), "--exec-root", &ground.path("exec")]);
-    daemon.args(["-H", &host, "--pidfile", &ground.path("pid"), "--iptables=false", "--ip-masq=false"]);
-    daemon.args(["--bridge=none", "--storage-driver", "vfs", "--default-ulimit", "nofile=1024:1024"]);
-    ground.daemon(&mut daemon, &socket);
-    let docker = |arguments: &[&str]| run(Command::new("docker").args(["-H", &host]).args(arguments));
-    let image = ground.path("image.tar");
-    run(Command::new("tar").args(["-C", &ground.path("root"), "-cf", &image, "."]));
-    docker(&["import", &image, "busybox"]);
+    let host = ground.dockerd("busybox");
+    let docker = |arguments: &[&str]| ground::docker(&host, arguments);
     let id = docker(&["run", "-d", "--network", "none", "busybox", "/bin/sleep", "100"]);
     let pid = docker(&["inspect", "--format", "{{.State.Pid}}", id.trim()]);
     let told = docker(&["inspect", "--format", "{{.Id}}", id.trim()]);
@@ -93,13 +80,7 @@ fn docker() {
 #[ignore = "needs root, podman, runc and busybox-static"]
 fn podman() {
     let ground = Ground::new("podman");
-    let podman = |arguments: &[&str]| {
-        let (root, run_root) = (ground.path("lib"), ground.path("run"));
-        run(Command::new("podman")
-            .args(["--root", &root, "--runroot", &run_root, "--storage-driver", "vfs"])
-            .args(["--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", "runc"])
-            .args(arguments))
-    };
+    let podman = |arguments: &[&str]| ground.podman(arguments);
     let limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
     let root = ground.path("root");
     let mut arguments = vec!["run", "-d", "--network", "none"];

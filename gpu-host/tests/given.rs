@@ -110,11 +110,8 @@ fn is(label: &Known<Label>, text: &str, source: LabelSource) {
 #[ignore = "needs root, containerd and busybox-static"]
 fn containerd() {
     let mut ground = Ground::new("given-containerd");
-    let socket = ground.path("containerd.sock");
-    let mut daemon = Command::new("containerd");
-    daemon.args(["--root", &ground.path("lib"), "--state", &ground.path("run"), "--address", &socket]);
-    ground.daemon(&mut daemon, &socket);
-    let ctr = |arguments: &[&str]| run(Command::new("ctr").args(["-a", &socket]).args(arguments));
+    let socket = ground.containerd();
+    let ctr = |arguments: &[&str]| ground::ctr(&socket, arguments);
     let node = Node::new("containerd");
     let (root, name) = (ground.path("root"), format!("given-{}", std::process::id()));
     // As the CRI plugin names a container.
@@ -144,17 +141,8 @@ fn containerd() {
 #[ignore = "needs root, Docker and busybox-static"]
 fn docker() {
     let mut ground = Ground::new("given-docker");
-    let socket = ground.path("docker.sock");
-    let host = format!("unix://{socket}");
-    let mut daemon = Command::new("dockerd");
-    daemon.args(["--data-root", &ground.path("data"), "--exec-root", &ground.path("exec")]);
-    daemon.args(["-H", &host, "--pidfile", &ground.path("pid"), "--iptables=false", "--ip-masq=false"]);
-    daemon.args(["--bridge=none", "--storage-driver", "vfs", "--default-ulimit", "nofile=1024:1024"]);
-    ground.daemon(&mut daemon, &socket);
-    let docker = |arguments: &[&str]| run(Command::new("docker").args(["-H", &host]).args(arguments));
-    let image = ground.path("image.tar");
-    run(Command::new("tar").args(["-C", &ground.path("root"), "-cf", &image, "."]));
-    docker(&["import", &image, "busybox"]);
+    let host = ground.dockerd("busybox");
+    let docker = |arguments: &[&str]| ground::docker(&host, arguments);
     let node = Node::new("docker");
     let device = format!("{}:/dev/nvidia0", node.path());
     let name = format!("given-{}", std::process::id());
@@ -198,13 +186,7 @@ fn docker() {
 #[ignore = "needs root, podman, runc and busybox-static"]
 fn podman() {
     let ground = Ground::new("given-podman");
-    let podman = |arguments: &[&str]| {
-        let (root, run_root) = (ground.path("lib"), ground.path("run"));
-        run(Command::new("podman")
-            .args(["--root", &root, "--runroot", &run_root, "--storage-driver", "vfs"])
-            .args(["--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", "runc"])
-            .args(arguments))
-    };
+    let podman = |arguments: &[&str]| ground.podman(arguments);
     let node = Node::new("podman");
     let device = format!("{}:/dev/nvidia0", node.path());
     let (root, name) = (ground.path("root"), format!("given-{}", std::process::id()));

@@ -103,11 +103,8 @@ fn uses(owner: &Value, n: u64) {
 #[ignore = "needs root, containerd and busybox-static"]
 fn containers_of_containerd_alone_and_in_a_pod() {
     let mut ground = Ground::new("who-containerd");
-    let socket = ground.path("containerd.sock");
-    let mut daemon = Command::new("containerd");
-    daemon.args(["--root", &ground.path("lib"), "--state", &ground.path("run"), "--address", &socket]);
-    ground.daemon(&mut daemon, &socket);
-    let ctr = |arguments: &[&str]| run(Command::new("ctr").args(["-a", &socket]).args(arguments));
+    let socket = ground.containerd();
+    let ctr = |arguments: &[&str]| ground::ctr(&socket, arguments);
     let uid = "0b5b3b3e-0a0d-4c3b-9f5e-1d2c3b4a5f60";
     let id = |digit: char| format!("{}{:08x}", digit.to_string().repeat(56), std::process::id());
     let (first, second, alone) = (id('1'), id('2'), format!("who-{}", std::process::id()));
@@ -151,23 +148,13 @@ struct Docker {
 impl Docker {
     fn new(name: &str) -> Self {
         let mut ground = Ground::new(name);
-        let socket = ground.path("docker.sock");
-        let host = format!("unix://{socket}");
-        let mut daemon = Command::new("dockerd");
-        daemon.args(["--data-root", &ground.path("data"), "--exec-root", &ground.path("exec")]);
-        daemon.args(["-H", &host, "--pidfile", &ground.path("pid"), "--iptables=false", "--ip-masq=false"]);
-        daemon.args(["--bridge=none", "--storage-driver", "vfs", "--default-ulimit", "nofile=1024:1024"]);
-        ground.daemon(&mut daemon, &socket);
-        let docker = Self { ground, host };
-        copy_with_libraries(Path::new(program()), &docker.ground.folder.join("root"));
-        let image = docker.ground.path("image.tar");
-        run(Command::new("tar").args(["-C", &docker.ground.path("root"), "-cf", &image, "."]));
-        docker.call(&["import", &image, "image"]);
-        docker
+        copy_with_libraries(Path::new(program()), &ground.folder.join("root"));
+        let host = ground.dockerd("image");
+        Self { ground, host }
     }
 
     fn call(&self, arguments: &[&str]) -> String {
-        run(Command::new("docker").args(["-H", &self.host]).args(arguments)).trim().to_owned()
+        ground::docker(&self.host, arguments).trim().to_owned()
     }
 
     /// Starts a container that sleeps; its id and the number of its process, as Docker tells them.
@@ -251,13 +238,7 @@ fn from_a_cgroup_namespace_of_its_own_others_are_hidden() {
 #[ignore = "needs root, podman, runc and busybox-static"]
 fn a_container_of_podman() {
     let ground = Ground::new("who-podman");
-    let podman = |arguments: &[&str]| {
-        let (root, run_root) = (ground.path("lib"), ground.path("run"));
-        run(Command::new("podman")
-            .args(["--root", &root, "--runroot", &run_root, "--storage-driver", "vfs"])
-            .args(["--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", "runc"])
-            .args(arguments))
-    };
+    let podman = |arguments: &[&str]| ground.podman(arguments);
     let root = ground.path("root");
     let mut arguments = vec!["run", "-d", "--network", "none", "--ulimit", "nofile=1024:1024"];
     arguments.extend(["--ulimit", "nproc=1024:1024", "--rootfs", &root, "/bin/sleep", "100"]);

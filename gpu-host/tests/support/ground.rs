@@ -40,6 +40,52 @@ impl Ground {
     }
 }
 
+/// The runtimes, each on folders of its own.
+impl Ground {
+    /// Starts containerd; hands out its socket, for [`ctr`].
+    pub(crate) fn containerd(&mut self) -> String {
+        let socket = self.path("containerd.sock");
+        let mut daemon = Command::new("containerd");
+        daemon.args(["--root", &self.path("lib"), "--state", &self.path("run"), "--address", &socket]);
+        self.daemon(&mut daemon, &socket);
+        socket
+    }
+
+    /// Starts Docker's daemon, which has an image of that name of what lies below `root`; hands out
+    /// its address, for [`docker`].
+    pub(crate) fn dockerd(&mut self, image: &str) -> String {
+        let socket = self.path("docker.sock");
+        let host = format!("unix://{socket}");
+        let mut daemon = Command::new("dockerd");
+        daemon.args(["--data-root", &self.path("data"), "--exec-root", &self.path("exec")]);
+        daemon.args(["-H", &host, "--pidfile", &self.path("pid"), "--iptables=false", "--ip-masq=false"]);
+        daemon.args(["--bridge=none", "--storage-driver", "vfs", "--default-ulimit", "nofile=1024:1024"]);
+        self.daemon(&mut daemon, &socket);
+        let archive = self.path("image.tar");
+        run(Command::new("tar").args(["-C", &self.path("root"), "-cf", &archive, "."]));
+        docker(&host, &["import", &archive, image]);
+        host
+    }
+
+    /// Calls podman, which has no daemon.
+    pub(crate) fn podman(&self, arguments: &[&str]) -> String {
+        run(Command::new("podman")
+            .args(["--root", &self.path("lib"), "--runroot", &self.path("run"), "--storage-driver", "vfs"])
+            .args(["--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime", "runc"])
+            .args(arguments))
+    }
+}
+
+/// Calls containerd's own client.
+pub(crate) fn ctr(socket: &str, arguments: &[&str]) -> String {
+    run(Command::new("ctr").args(["-a", socket]).args(arguments))
+}
+
+/// Calls Docker's client.
+pub(crate) fn docker(host: &str, arguments: &[&str]) -> String {
+    run(Command::new("docker").args(["-H", host]).args(arguments))
+}
+
 impl Drop for Ground {
     fn drop(&mut self) {
         for daemon in &mut self.daemons {

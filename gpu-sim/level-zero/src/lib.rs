@@ -36,6 +36,10 @@ mod ddi;
 mod ffi;
 mod gate;
 mod handle;
+#[path = "../../common/load.rs"]
 mod load;
 mod out;
 mod state;
+
+/// What is simulated, for complaints.
+const NAME: &str = "Level Zero";

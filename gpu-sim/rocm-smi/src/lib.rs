@@ -31,6 +31,10 @@
 mod abi;
 mod ffi;
 mod gate;
+#[path = "../../common/load.rs"]
 mod load;
 mod out;
 mod state;
+
+/// What is simulated, for complaints.
+const NAME: &str = "ROCm SMI";

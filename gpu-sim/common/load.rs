@@ -1,4 +1,5 @@
-//! Where the machine comes from, and the file by which a test drives it.
+//! Where the machine comes from, and the file by which a test drives it: of the simulated ROCm SMI
+//! and of the simulated Level Zero driver, whose crates have the module by its path.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,6 +7,8 @@ use std::time::SystemTime;
 
 use gpu_sim::{Fault, Machine};
 use serde::Deserialize;
+
+use crate::NAME;
 
 /// What `control.json` may say.
 #[derive(Deserialize, Default)]
@@ -45,7 +48,7 @@ impl Watched {
         match serde_json::from_str(&text) {
             Ok(control) => Some(control),
             Err(error) => {
-                eprintln!("simulated Level Zero: {}: {error}", self.path.display());
+                eprintln!("simulated {NAME}: {}: {error}", self.path.display());
                 None
             }
         }
@@ -69,7 +72,7 @@ pub fn named(name: &str) -> Option<Machine> {
     match Machine::load(name) {
         Ok(machine) => Some(machine),
         Err(error) => {
-            eprintln!("simulated Level Zero: {error}");
+            eprintln!("simulated {NAME}: {error}");
             None
         }
     }
