@@ -1,8 +1,11 @@
 //! Watching a node: looks that follow each other, what an embedder knows, what changes in between.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use gpu_accounting::attribution::{Engine, Holder, Standing};
 use gpu_accounting::{
-    BootTime, Evidence, EvidenceSource, Nanoseconds, Node, Owner, Permille, Strength, UnitId, cgroup,
+    Absence, BootTime, ContainerFacts, ContainerReader, Error, Evidence, EvidenceSource, Inventory,
+    KernelMemory, Nanoseconds, Node, Owner, Permille, Pid, Strength, UnitId, cgroup,
 };
 use gpu_sim::{Machine, Silicon, World};
 
@@ -85,6 +88,53 @@ fn what_was_given_goes_with_the_container() {
     world.change(|machine| machine.workloads.clear());
     assert_eq!(watch.look().contradictions, []);
     assert!(watch.facts(&owner(&docker('a'))).is_none());
+}
+
+/// Reads of a container nothing at first: it is being made.
+#[derive(Debug)]
+struct Early {
+    world: World,
+    reads: AtomicUsize,
+}
+
+impl ContainerReader for Early {
+    fn containers(&self) -> Result<Vec<(Owner, Pid)>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn is_current(&self, _: &Owner, _: Pid) -> bool {
+        true
+    }
+
+    fn facts(&self, owner: &Owner, pid: Pid) -> ContainerFacts {
+        let is_first = self.reads.fetch_add(1, Ordering::Relaxed) == 0;
+        let told = self.world.container_facts().into_iter().find(|facts| facts.owner == *owner);
+        told.filter(|_| !is_first).unwrap_or_else(|| ContainerFacts::new(owner.clone(), pid))
+    }
+
+    fn kernel_memory(&self, _: &Inventory) -> Result<Vec<KernelMemory>, Absence> {
+        Err(Absence::NotSupported { why: "not in this test" })
+    }
+}
+
+/// A container that was read while it was being made is read once more, and not at every look.
+#[test]
+fn a_container_that_is_being_made_is_read_again() {
+    let world = world("l40s-4");
+    world.change(|machine| {
+        machine.workloads.truncate(1);
+        machine.workloads[0].cgroup = docker('a');
+    });
+    let reader = Early { world: world.clone(), reads: AtomicUsize::new(0) };
+    let node = Node::builder().machine(world.host().containers(reader)).build();
+    let mut watch = node.watch();
+    // The first look reads all that there are: none. The second finds it by its process.
+    watch.look();
+    assert_eq!(watch.look().lines[0].standing, Standing::Unknown);
+    for _ in 0..3 {
+        let seen = watch.look().lines[0].standing;
+        assert!(matches!(seen, Standing::Entitled { .. }), "{seen:?}");
+    }
 }
 
 /// What an embedder knows counts beside what the machine shows, until it says otherwise.

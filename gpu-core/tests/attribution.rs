@@ -472,8 +472,11 @@ fn what_was_given_and_what_is_used_are_held_against_each_other() {
     give('c', 2, EvidenceSource::DeviceFiles, Strength::Enforced);
     let mut limited =
         Evidence::new(owner(&docker('a')), units[0], EvidenceSource::MemoryLimit, Strength::Enforced);
-    limited.memory_limit = Some(Bytes::gib(7));
-    list.push(limited);
+    // Of two limits the smaller one holds.
+    for gib in [7, 9] {
+        limited.memory_limit = Some(Bytes::gib(gib));
+        list.push(limited.clone());
+    }
     list.unrestrict(&owner(&docker('d')));
     hand.evidence = Some(list);
     let attribution = hand.look(&mut History::new());
@@ -647,6 +650,42 @@ fn a_client_that_is_passed_on_is_not_counted_again() {
     hand.reading(2).graphics_time = both;
     let used = *hand.look(&mut history).lines[0].engine(Engine::Graphics).unwrap();
     assert_eq!(used.time, Ok(Nanoseconds(SECOND / 2)));
+}
+
+/// Copies for the compute driver's queues and for DRM's clients are two counters: one is never taken for
+/// the other's past.
+#[test]
+fn a_counter_of_another_account_begins_anew() {
+    let mut hand = Hand::new("mi300x-8");
+    let mut history = History::new();
+    let queues = hand.time(SECOND / 2);
+    hand.process(1, &docker('a')).queue_copy_time = queues;
+    hand.look(&mut history);
+    hand.now = BootTime(101 * SECOND);
+    let clients = hand.time(3600 * SECOND);
+    hand.reading(1).copy_time = clients;
+    assert!(hand.look(&mut history).lines[0].engine(Engine::Copy).is_none());
+    hand.now = BootTime(102 * SECOND);
+    let clients = hand.time(3600 * SECOND + SECOND / 4);
+    hand.reading(1).copy_time = clients;
+    let used = *hand.look(&mut history).lines[0].engine(Engine::Copy).unwrap();
+    assert_eq!(used.time, Ok(Nanoseconds(SECOND / 4)));
+}
+
+/// A process that has a share and no time yet is missing in the line's time, and that is said.
+#[test]
+fn a_new_process_is_missing_in_the_time() {
+    let mut hand = Hand::new("l40s-4");
+    let mut history = History::new();
+    let busy = hand.busy(300);
+    hand.process(1, &docker('a')).busy = busy;
+    hand.look(&mut history);
+    hand.now = BootTime(101 * SECOND);
+    let busy = hand.busy(300);
+    hand.reading(1).busy = busy;
+    hand.process(2, &docker('a')).busy = busy;
+    let used = *hand.look(&mut history).lines[0].engine(Engine::Shader).unwrap();
+    assert_eq!((used.share, used.time, used.missing), (Permille(600), Ok(Nanoseconds(300_000_000)), 1));
 }
 
 /// A thousand containers of a few processes each, at random: every process is on one line of its own
