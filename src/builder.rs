@@ -90,6 +90,44 @@ impl NodeBuilder {
         self
     }
 
+    /// Reads a recording instead of the machine: the moment that the replay shows. Roots and libraries
+    /// set here are not used then.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use gpu_accounting::{Node, record::{Recorder, Replay}};
+    /// # let folder = std::env::temp_dir().join(format!("gpu-accounting-doc-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// # let path = folder.join("node.gpurec");
+    /// # let _ = std::fs::remove_file(&path);
+    /// # let world = gpu_sim::World::new(gpu_sim::Machine::preset("mixed")?);
+    /// # let node = Node::builder().machine(world.host()).build();
+    /// let mut recorder = Recorder::create(&path, node.recording_head("my-agent 1.0"))?;
+    /// let mut watch = node.watch();
+    /// for _ in 0..3 {
+    ///     watch.look();
+    ///     recorder.add(&watch.moment())?;
+    /// #   world.clock().advance(gpu_accounting::Nanoseconds(1_000_000_000));
+    ///     // a second passes
+    /// }
+    ///
+    /// let mut replay = Replay::open(&path)?;
+    /// let node = Node::builder().replay(&replay).build();
+    /// println!("recorded {}", node.recorded().expect("it is a recording"));
+    /// let mut watch = node.watch();
+    /// watch.look();
+    /// while let Some(passed) = replay.next()? {
+    ///     println!("{passed} later: {} lines", watch.look().lines.len());
+    /// }
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "record")]
+    pub fn replay(self, replay: &gpu_record::Replay) -> Self {
+        self.machine(replay.host())
+    }
+
     /// Reads devices through this backend too: a vendor that this crate does not know, or a
     /// decorated one. Use [`without`](Self::without) to replace a built-in backend.
     pub fn backend(mut self, backend: impl Backend + 'static) -> Self {

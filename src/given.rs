@@ -69,6 +69,10 @@ impl Given {
         &self.evidence
     }
 
+    pub(crate) fn all_facts(&self) -> impl Iterator<Item = &ContainerFacts> {
+        self.facts.values()
+    }
+
     pub(crate) fn facts(&self, owner: &Owner) -> Option<&ContainerFacts> {
         self.facts.get(owner)
     }

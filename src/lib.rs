@@ -49,6 +49,7 @@
 //! `level-zero`: Intel's Sysman library as a second source for `intel`, loaded at run time.
 //! `nvidia`, `amd`, `intel` (all on): the vendors. Each needs nothing at build time, and at run
 //! time only what it finds. `serde`: see [`gpu_core`].
+//! `record`: recordings, the module `record`.
 //!
 //! # What it never does
 //! It starts no process or thread, prints nothing, reads no environment variable, wakes no GPU
@@ -68,5 +69,7 @@ pub use builder::NodeBuilder;
 pub use gpu_core;
 #[doc(no_inline)]
 pub use gpu_core::*;
+#[cfg(feature = "record")]
+pub use gpu_record as record;
 pub use node::{Node, VendorOutcome};
 pub use watch::Watch;

@@ -79,6 +79,30 @@ impl Node {
         self.host.simulated.as_deref()
     }
 
+    /// When the node was recorded and by what, in words, when this is a recording and not the machine
+    /// itself. Who shows its data to people says so.
+    #[must_use]
+    pub fn recorded(&self) -> Option<&str> {
+        self.host.recorded.as_deref()
+    }
+
+    /// The head of a recording of this node, by the program of that name and version.
+    ///
+    /// A program that knows of simulated data what the node does not (a library of `gpu-sim`'s) sets
+    /// [`simulated`](gpu_record::Head::simulated); who wants numbers and names replaced sets
+    /// [`redacted`](gpu_record::Head::redacted).
+    #[cfg(feature = "record")]
+    #[must_use]
+    pub fn recording_head(&self, by: impl Into<String>) -> gpu_record::Head {
+        let clock = self.clock();
+        let mut head = gpu_record::Head::new(clock.wall_now(), clock.boot_id(), self.host.pids);
+        head.by = by.into();
+        head.simulated = self.host.simulated.clone();
+        let seen = self.outcomes.iter().map(|of| gpu_record::VendorSeen::new(of.vendor, of.outcome.clone()));
+        head.vendors = seen.collect();
+        head
+    }
+
     /// The node's clock.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
@@ -246,14 +270,14 @@ impl Node {
     }
 
     /// Fills `sweep` with the processes on the GPUs of `inventory`, with their owners, and `sample`
-    /// with what `query` asks for and with those processes.
+    /// with what `query` asks for and with those processes; says whether they could be swept.
     pub(crate) fn look_at(
         &self,
         inventory: &Inventory,
         query: &Query<'_>,
         sweep: &mut Sweep,
         sample: &mut Sample,
-    ) {
+    ) -> bool {
         let holders = join::holders(inventory);
         let numbers: Vec<DeviceNumber> = holders.iter().map(|(number, _)| *number).collect();
         let request = SweepRequest::new(&numbers, &[]).with_clients().with_owners();
@@ -267,6 +291,7 @@ impl Node {
         drop(scratch);
         join::describe(swept.then_some(&*sweep), self.host.pids, &mut sample.processes);
         join::add_holders(sweep, &holders, self.host.pids, &mut sample.processes);
+        swept
     }
 
     /// A unit of a vendor that no backend reads is refused here; each backend refuses those of

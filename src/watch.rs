@@ -2,7 +2,8 @@
 
 use gpu_core::attribution::{Attribution, History, Look, MpsRule, attribute};
 use gpu_core::{
-    Absence, ContainerFacts, Evidence, EvidenceList, Inventory, KernelMemory, Owner, Query, Sample, Sweep,
+    Absence, BootTime, ContainerFacts, Evidence, EvidenceList, Inventory, KernelMemory, Owner, Query, Sample,
+    Sweep, WallTime,
 };
 
 use crate::given::Given;
@@ -35,6 +36,8 @@ pub struct Watch<'n> {
     sample: Sample,
     history: History,
     given: Given,
+    looked_at: (BootTime, WallTime),
+    is_swept: bool,
 }
 
 impl<'n> Watch<'n> {
@@ -47,6 +50,8 @@ impl<'n> Watch<'n> {
             sample: Sample::new(),
             history: History::new(),
             given: Given::default(),
+            looked_at: Default::default(),
+            is_swept: false,
         }
     }
 
@@ -62,7 +67,8 @@ impl<'n> Watch<'n> {
     pub fn look(&mut self) -> Attribution {
         self.inventory = self.node.inventory();
         let query = Query::everything().with_ended();
-        self.node.look_at(&self.inventory, &query, &mut self.sweep, &mut self.sample);
+        self.looked_at = (self.node.clock().boot_now(), self.node.clock().wall_now());
+        self.is_swept = self.node.look_at(&self.inventory, &query, &mut self.sweep, &mut self.sample);
         let mut look = Look::new(&self.inventory, &self.sample, &self.sweep).mps(self.mps);
         if self.given.look(self.node, &self.inventory, &self.sweep) {
             look = look.evidence(self.given.evidence());
@@ -93,6 +99,47 @@ impl<'n> Watch<'n> {
     #[must_use]
     pub fn facts(&self, owner: &Owner) -> Option<&ContainerFacts> {
         self.given.facts(owner)
+    }
+
+    /// The containers and jobs that there are, with what the machine shows of what they were given, as
+    /// of the last look; none where the node has nothing to read it with.
+    pub fn containers(&self) -> impl Iterator<Item = &ContainerFacts> {
+        self.given.all_facts()
+    }
+
+    /// When the last look began, since boot and by the time of day.
+    #[must_use]
+    pub const fn looked_at(&self) -> (BootTime, WallTime) {
+        self.looked_at
+    }
+
+    /// False when the process list could not be read at the last look: only what drivers name is known.
+    #[must_use]
+    pub const fn is_swept(&self) -> bool {
+        self.is_swept
+    }
+
+    /// Everything that the last look showed, for a recording.
+    ///
+    /// Of containers it has their names and the evidence of what they were given, not the files that
+    /// this was read from.
+    #[cfg(feature = "record")]
+    #[must_use]
+    pub fn moment(&self) -> gpu_record::Moment {
+        use gpu_record::{Containers, Moment, Named};
+        let mut moment = Moment::new(self.looked_at.0, self.looked_at.1);
+        moment.inventory = self.inventory.clone();
+        moment.sample = self.sample.clone();
+        moment.sweep = self.is_swept.then(|| self.sweep.clone());
+        moment.containers = self.evidence().map(|evidence| {
+            let mut containers = Containers::default();
+            let named = |of: &ContainerFacts| Named::new(of.owner.clone(), of.pid, of.labels.clone());
+            containers.named = self.containers().map(named).collect();
+            containers.evidence = evidence.clone();
+            containers.kernel_memory = self.kernel_memory().map(<[KernelMemory]>::to_vec);
+            containers
+        });
+        moment
     }
 
     /// Adds what the embedding program knows of who was given what (kubelet's PodResources, an

@@ -26,13 +26,16 @@ pub struct Host {
     pub containers: Option<Box<dyn ContainerReader>>,
     /// The name of the simulated machine, when this is one and not hardware.
     pub simulated: Option<String>,
+    /// When it was recorded and by what, in words, when this is a recording and not the machine
+    /// itself.
+    pub recorded: Option<String>,
 }
 
 impl Host {
     /// A host of real parts, whose sweeper counts processes as the machine itself does.
     #[must_use]
     pub fn new(discoveries: Vec<Discovery>, clock: Arc<dyn Clock>, sweeper: Box<dyn Sweeper>) -> Self {
-        Self { discoveries, clock, sweeper, pids: PidView::Host, containers: None, simulated: None }
+        Self { discoveries, clock, sweeper, pids: PidView::Host, containers: None, simulated: None, recorded: None }
     }
 
     /// The same host with a sweeper whose process numbers count in another namespace.
@@ -45,6 +48,12 @@ impl Host {
     #[must_use]
     pub fn containers(self, reader: impl ContainerReader + 'static) -> Self {
         Self { containers: Some(Box::new(reader)), ..self }
+    }
+
+    /// The same host, marked as a recording; `when` says of when and by what.
+    #[must_use]
+    pub fn recorded(self, when: impl Into<String>) -> Self {
+        Self { recorded: Some(when.into()), ..self }
     }
 
     /// The same host, marked as the simulated machine of that name.

@@ -29,6 +29,7 @@
 //!   quantities. For display and interchange, not for storage.
 //! - `ledger`: the modules `ledger`, `stored`, `choose` and `reconcile`; a third of this crate's code,
 //!   which who only looks does not build.
+//! - `record`: the module `recorded`, what a node showed as bytes; with `ledger`, whose stored form it shares.
 //! - `conformance`: the `conformance` module, test functions that every backend must pass.
 
 #![forbid(unsafe_code)]
@@ -88,6 +89,8 @@ mod query;
 mod reading;
 #[cfg(feature = "ledger")]
 pub mod reconcile;
+#[cfg(feature = "record")]
+pub mod recorded;
 mod refusal;
 mod sample;
 mod sandbox;

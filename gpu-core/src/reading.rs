@@ -107,6 +107,25 @@ macro_rules! metrics {
                 }
             }
 
+            /// Adds every metric to a row, in the order of the table.
+            #[cfg(feature = "record")]
+            pub(crate) fn write(&self, to: &mut crate::recorded::Row<'_>) {
+                $(crate::recorded::write_measured(to, &self.$field);)*
+            }
+
+            /// Takes one metric from a row.
+            #[cfg(feature = "record")]
+            pub(crate) fn read(
+                &mut self,
+                metric: Metric,
+                from: &mut crate::recorded::Taken<'_>,
+            ) -> Result<(), crate::stored::Error> {
+                match metric {
+                    $(Metric::$variant => self.$field = crate::recorded::read_measured(from)?,)*
+                }
+                Ok(())
+            }
+
             /// Puts the same absence in the place of one metric.
             #[inline]
             pub fn set_absent(&mut self, metric: Metric, absence: Absence) {

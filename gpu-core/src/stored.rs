@@ -39,7 +39,8 @@ use crate::owner::Owner;
 
 pub use error::Error;
 
-use codec::{Reader, Writer};
+use codec::Reader;
+pub(crate) use codec::Writer;
 
 /// The version that is written: the newest that is known.
 pub const VERSION: u16 = 1;
@@ -48,7 +49,7 @@ const MAGIC: [u8; 4] = *b"GPUL";
 const ENTRY: u8 = 1;
 const SNAPSHOT: u8 = 2;
 /// Before the content.
-const HEAD: usize = 11;
+pub(crate) const HEAD: usize = 11;
 /// After the content.
 const TAIL: usize = 4;
 
@@ -141,10 +142,15 @@ pub fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), Error> {
 
 /// How long the frame is that the bytes begin with.
 fn length(bytes: &[u8]) -> Result<usize, Error> {
+    length_of(MAGIC, bytes)
+}
+
+/// The same of a frame that begins otherwise.
+pub(crate) fn length_of(magic: [u8; 4], bytes: &[u8]) -> Result<usize, Error> {
     let needed = HEAD + TAIL;
     let found = bytes.len();
     let head = bytes.get(..HEAD).filter(|_| found >= needed).ok_or(Error::Truncated { needed, found })?;
-    if head[..4] != MAGIC {
+    if head[..4] != magic {
         return Err(Error::NotOurs);
     }
     let content = u32::from_le_bytes([head[7], head[8], head[9], head[10]]);
@@ -152,9 +158,20 @@ fn length(bytes: &[u8]) -> Result<usize, Error> {
 }
 
 fn frame(sort: u8, bytes: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) {
+    frame_of(MAGIC, VERSION, sort, bytes, write);
+}
+
+/// Adds a frame of any version, and of what begins with `magic`.
+pub(crate) fn frame_of(
+    magic: [u8; 4],
+    version: u16,
+    sort: u8,
+    bytes: &mut Vec<u8>,
+    write: impl FnOnce(&mut Writer<'_>),
+) {
     let start = bytes.len();
-    bytes.extend_from_slice(&MAGIC);
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&magic);
+    bytes.extend_from_slice(&version.to_le_bytes());
     bytes.push(sort);
     bytes.extend_from_slice(&[0; 4]);
     write(&mut Writer(bytes));
@@ -172,6 +189,19 @@ fn content(sort: u8, bytes: &[u8]) -> Result<(u16, &[u8]), Error> {
     if !rest.is_empty() {
         return Err(Error::Trailing { bytes: rest.len() });
     }
+    let (version, found, content) = checked(VERSION, frame)?;
+    if found != sort {
+        return Err(Error::OtherSort { sort: found });
+    }
+    Ok((version, content))
+}
+
+/// Version, sort and content of one whole frame, of which no version above `known` is read.
+pub(crate) fn checked(known: u16, frame: &[u8]) -> Result<(u16, u8, &[u8]), Error> {
+    let needed = HEAD + TAIL;
+    if frame.len() < needed {
+        return Err(Error::Truncated { needed, found: frame.len() });
+    }
     let (summed, tail) = frame.split_at(frame.len() - TAIL);
     let written = u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]);
     let found = sum::crc32c(summed);
@@ -179,13 +209,10 @@ fn content(sort: u8, bytes: &[u8]) -> Result<(u16, &[u8]), Error> {
         return Err(Error::Damaged { written, found });
     }
     let version = u16::from_le_bytes([summed[4], summed[5]]);
-    if version == 0 || version > VERSION {
-        return Err(Error::Newer { version, known: VERSION });
+    if version == 0 || version > known {
+        return Err(Error::Newer { version, known });
     }
-    if summed[6] != sort {
-        return Err(Error::OtherSort { sort: summed[6] });
-    }
-    Ok((version, &summed[HEAD..]))
+    Ok((version, summed[6], &summed[HEAD..]))
 }
 
 /// The digest of an entry's body, and the history of a ledger after it.
