@@ -1,0 +1,354 @@
+//! Moments as bytes: nothing is forgotten, and version 1 stays what it is.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use gpu_core::recorded::{Containers, Error, Head, Moment, Named, Reader, VendorSeen, Writer};
+use gpu_core::*;
+
+const AT: BootTime = BootTime(5_000_000_000);
+const WHY: &str = "no such sensor";
+
+/// Every reason for which a value may be missing.
+const ABSENCES: [Absence; 13] = [
+    Absence::NotSupported { why: WHY },
+    Absence::UnknownVersion { of: "gpu_metrics", version: (3, 200) },
+    Absence::NotPermitted { needs: Need::Root },
+    Absence::NotPermitted { needs: Need::HostPids },
+    Absence::NotPermitted { needs: Need::Capability("CAP_PERFMON") },
+    Absence::NotPermitted { needs: Need::Access("/dev/dri/card0") },
+    Absence::NotPermitted { needs: Need::Other("a licence") },
+    Absence::NotYet,
+    Absence::Asleep,
+    Absence::TimedOut,
+    Absence::Lost,
+    Absence::Failed { at: "nvmlDeviceGetPowerUsage", code: Some(-999) },
+    Absence::Failed { at: "power1_input", code: None },
+];
+
+const SOURCES: [Source; 11] = [
+    Source::Nvml,
+    Source::Sysfs,
+    Source::Hwmon,
+    Source::Kfd,
+    Source::Procfs,
+    Source::Fdinfo,
+    Source::LevelZero,
+    Source::RocmSmi,
+    Source::Perf,
+    Source::Simulated,
+    Source::Other,
+];
+
+fn head() -> Head {
+    let boot = BootId("3c92a7a5-7d8e-4b8e-9f8b-0a1b2c3d4e5f".parse().expect("a UUID"));
+    Head::new(WallTime(1_772_000_000_000_000_000), boot, PidView::Host)
+}
+
+/// Writes a head and moments, and reads them back.
+fn round(head: &Head, moments: &[Moment]) -> (Head, Vec<Moment>) {
+    let (mut writer, mut reader) = (Writer::new(), Reader::new());
+    let mut bytes = Vec::new();
+    writer.head(head, &mut bytes);
+    let back = reader.head(&bytes).expect("what was written is read");
+    let moments = moments.iter().map(|moment| {
+        bytes.clear();
+        writer.moment(moment, &mut bytes).expect("it is not too large");
+        reader.moment(&bytes).expect("what was written is read")
+    });
+    (back, moments.collect())
+}
+
+/// A moment in which the unit shows one thing.
+fn shown(reading: Reading) -> Moment {
+    let mut moment = Moment::new(AT, WallTime(7));
+    let unit: UnitId = "amd:serial:1f2e3d4c5b6a7988/xcp:3".parse().expect("a unit");
+    moment.sample.push(unit, reading);
+    moment
+}
+
+/// A value for a metric whose type is known only here: by the text of serde's other direction there is
+/// none, so each metric gets one by its own field.
+macro_rules! with_every_metric {
+    ($($field:ident),* $(,)?) => {
+        /// Readings, each with one metric measured; and the names of those metrics.
+        fn one_by_one() -> (Vec<Reading>, Vec<&'static str>) {
+            let mut readings = Vec::new();
+            let mut seed = 1_u64;
+            $(
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let mut reading = Reading::absent(ABSENCES[seed as usize % ABSENCES.len()]);
+                let source = SOURCES[(seed >> 32) as usize % SOURCES.len()];
+                reading.$field = Ok(Measured::over(
+                    Odd::odd(seed),
+                    BootTime(AT.0 - seed % 1000),
+                    Nanoseconds(seed >> 40),
+                    source,
+                ));
+                readings.push(reading);
+            )*
+            (readings, vec![$(stringify!($field)),*])
+        }
+    };
+}
+
+/// Any value of a type, made of a number: the largest and the smallest too.
+trait Odd {
+    fn odd(seed: u64) -> Self;
+}
+
+macro_rules! odd {
+    ($($type:ident),*) => {$(
+        impl Odd for $type {
+            fn odd(seed: u64) -> Self {
+                $type(if seed % 3 == 0 { u64::MAX } else { seed })
+            }
+        }
+    )*};
+}
+
+odd!(Bytes, Microwatts, Microjoules, Hertz, Permille, Count, Rpm);
+
+impl Odd for Millicelsius {
+    fn odd(seed: u64) -> Self {
+        Self(if seed % 2 == 0 { i64::MIN } else { -40_000 })
+    }
+}
+
+impl Odd for ThrottleReasons {
+    fn odd(seed: u64) -> Self {
+        Self { known: u32::MAX, raw: seed }
+    }
+}
+
+with_every_metric!(
+    memory_total, memory_used, memory_free, memory_reserved, system_memory_total, system_memory_used, busy,
+    memory_busy, encoder_busy, decoder_busy, video_busy, jpeg_busy, power, power_limit, power_limit_default,
+    power_limit_min, power_limit_max, energy, temperature, temperature_hotspot, temperature_memory,
+    temperature_slowdown, temperature_shutdown, clock_graphics, clock_graphics_max, clock_sm, clock_memory,
+    clock_memory_max, clock_video, throttle, throttle_ticks, throttled_by_prochot, throttled_by_power,
+    throttled_by_socket_heat, throttled_by_regulator_heat, throttled_by_memory_heat, performance_state,
+    ecc_corrected, ecc_uncorrected, ecc_corrected_lifetime, ecc_uncorrected_lifetime, remapped_rows_corrected,
+    remapped_rows_uncorrected, remapped_rows_pending, remapped_rows_failed, retired_pages, pcie_generation,
+    pcie_width, pcie_replays, pcie_recoveries, pcie_naks_sent, pcie_naks_received, fan_speed, fan_rotation,
+);
+
+#[test]
+fn every_metric_of_the_table_comes_back() {
+    let (readings, tried) = one_by_one();
+    let table: BTreeSet<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+    assert_eq!(tried.into_iter().collect::<BTreeSet<_>>(), table, "a metric is not tried here");
+    let moments: Vec<Moment> = readings.into_iter().map(shown).collect();
+    assert_eq!(round(&head(), &moments).1, moments);
+}
+
+#[test]
+fn every_reason_comes_back_in_place_of_every_sort_of_thing() {
+    let moments: Vec<Moment> = ABSENCES
+        .iter()
+        .map(|absence| {
+            let mut moment = shown(Reading::absent(*absence));
+            let unit: UnitId = "intel:pci:0000:03:00.0/vf:2".parse().expect("a unit");
+            let mut process = ProcessReading::new(unit, Pid(u32::MAX), PidView::Mounted, *absence);
+            process.start = Err(*absence);
+            process.name = Err(*absence);
+            moment.sample.processes.push(process);
+            moment.sample.ended.push(EndedList::new(unit.device(), Err(*absence)));
+            let mut device = Device::new(unit.device(), "a GPU");
+            device.serial = Known::absent(*absence);
+            device.process_isolation = Known::absent(*absence);
+            moment.inventory.devices.push(device);
+            let mut containers = Containers::default();
+            containers.kernel_memory = Err(*absence);
+            moment.containers = Some(containers);
+            moment
+        })
+        .collect();
+    assert_eq!(round(&head(), &moments).1, moments);
+}
+
+#[test]
+fn every_outcome_comes_back() {
+    let looked_for = vec![LookedFor { what: "/dev/nvidiactl".to_owned(), found: "not found".to_owned() }];
+    let mut head = head();
+    head.simulated = Some("a machine".to_owned());
+    head.by = "somebody 1.2".to_owned();
+    head.redacted.names = true;
+    let outcomes = [
+        Outcome::Available,
+        Outcome::Partial { missing: "the library".to_owned(), looked_for: looked_for.clone() },
+        Outcome::NoDriver { looked_for },
+        Outcome::Mismatch { detail: "550 and 535".to_owned() },
+        Outcome::NotPermitted { needs: Need::Root, detail: "EACCES".to_owned() },
+        Outcome::UnsupportedPlatform { why: "static musl cannot load libraries" },
+        Outcome::Disabled,
+        Outcome::Failed(gpu_core::Error::new(ErrorKind::Library, "nvmlInit_v2", "code 999")),
+    ];
+    head.vendors = outcomes.into_iter().map(|outcome| VendorSeen::new(Vendor::AMD, outcome)).collect();
+    assert_eq!(round(&head, &[]).0, head);
+}
+
+#[test]
+fn names_that_are_no_text_and_odd_owners_come_back() {
+    let boot = head().boot;
+    let mut sweep = Sweep::new();
+    let owners = [
+        Owner::Machine,
+        Owner::Hidden,
+        Owner::Session { user: u32::MAX },
+        Owner::Unit(UnitName::new("a\u{fffd}\n\u{0}.service")),
+        Owner::Slurm(SlurmJob::new(None)),
+        Owner::Container(Container::new(Runtime::Lxc, "x".repeat(95).parse().expect("an id"))),
+    ];
+    let names: [&[u8]; 6] = [b"", b"a", b"\xff\xfe\0\n", b"0123456789abcde", b"\0", b"python3"];
+    for (number, (owner, name)) in owners.into_iter().zip(names).enumerate() {
+        let pid = Pid(u32::try_from(number).expect("six"));
+        let key = ProcessKey { boot, pid, start: BootTime(u64::MAX) };
+        let mut process = SweptProcess::new(key, ProcessName::new(name));
+        process.owner = Ok(owner.clone());
+        let mut client = DrmClient::new(DeviceNumber { major: u32::MAX, minor: u32::MAX });
+        client.also = vec![Pid(9), Pid(10)];
+        client.engine(Tag::literal("gfx")).cycles = Some(u64::MAX);
+        client.region(Tag::literal("vram")).evicted = Some(Bytes(1));
+        process.clients.push(client);
+        process.holds.push(DeviceNumber { major: 226, minor: 128 });
+        sweep.processes.push(process);
+        sweep.ended.push(EndedProcess::new(key, ProcessName::new(name), BootTime(3)));
+    }
+    let mut moment = Moment::new(AT, WallTime(u64::MAX));
+    moment.sweep = Some(sweep);
+    let mut containers = Containers::default();
+    let mut labels = Labels::unsupported("none");
+    labels.pod = Label::new("a pod", LabelSource::KubeletCheckpoint).into();
+    containers.named.push(Named::new(Owner::Machine, Pid(1), labels));
+    containers.kernel_memory = Ok(Vec::new());
+    moment.containers = Some(containers);
+    let moments = [moment.clone(), Moment::new(BootTime(0), WallTime(0)), moment];
+    assert_eq!(round(&head(), &moments).1, moments);
+}
+
+/// The bytes of a head and of moments in a row, each with its length before it: what
+/// `golden/v1-recording.bin` was made of when version 1 was.
+fn golden_bytes() -> Vec<u8> {
+    let (mut writer, mut all) = (Writer::new(), Vec::new());
+    let mut add = |bytes: &[u8]| {
+        all.extend_from_slice(&u32::try_from(bytes.len()).expect("short").to_le_bytes());
+        all.extend_from_slice(bytes);
+    };
+    let mut bytes = Vec::new();
+    let mut head = head();
+    head.by = "golden".to_owned();
+    head.vendors.push(VendorSeen::new(Vendor::NVIDIA, Outcome::Available));
+    writer.head(&head, &mut bytes);
+    add(&bytes);
+    for moment in golden_moments() {
+        bytes.clear();
+        writer.moment(&moment, &mut bytes).expect("not too large");
+        add(&bytes);
+    }
+    all
+}
+
+fn golden_moments() -> Vec<Moment> {
+    let unit: UnitId = "nvidia:uuid:3c92a7a5-7d8e-4b8e-9f8b-0a1b2c3d4e5f/gi:7".parse().expect("a unit");
+    let moment = |second: u64| {
+        let at = BootTime(AT.0 + second * 1_000_000_000);
+        let mut moment = Moment::new(at, WallTime(1_772_000_000_000_000_000 + second * 1_000_000_000));
+        let mut device = Device::new(unit.device(), "a GPU");
+        device.memory_total = Bytes::gib(80).into();
+        let UnitId::Partition(id) = unit else { panic!("it is one") };
+        let mut partition = Partition::new(id, Incarnation(0x1234_5678_9abc_def0));
+        partition.profile = "1g.10gb".to_owned().into();
+        partition.placement = Placement { start: 6, size: 1 }.into();
+        device.partitions.push(partition);
+        moment.inventory.devices.push(device);
+        let reading = moment.sample.push(unit, Reading::absent(Absence::NotSupported { why: WHY }));
+        reading.energy = Ok(Measured::new(Microjoules(1_000_000 + second * 300_000), at, Source::Nvml));
+        reading.temperature = Ok(Measured::new(Millicelsius(-1), at, Source::Simulated));
+        let mut process = ProcessReading::new(unit, Pid(4711), PidView::Host, Absence::NotYet);
+        process.memory = Ok(Measured::new(Bytes::gib(3), at, Source::Nvml));
+        process.name = Ok(ProcessName::new(b"train"));
+        moment.sample.processes.push(process);
+        moment
+    };
+    (0..3).map(moment).collect()
+}
+
+#[test]
+fn version_1_is_what_it_was_when_it_was_written_first() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1-recording.bin");
+    let golden = std::fs::read(path).expect("the golden file is there");
+    let mut reader = Reader::new();
+    let mut rest = &golden[..];
+    let mut frames = Vec::new();
+    while let Some((len, after)) = rest.split_at_checked(4) {
+        let len = u32::from_le_bytes([len[0], len[1], len[2], len[3]]) as usize;
+        let (frame, after) = after.split_at(len);
+        frames.push(frame);
+        rest = after;
+    }
+    let read = reader.head(frames[0]).expect("it is read");
+    assert_eq!((read.by.as_str(), read.started), ("golden", head().started));
+    let moments: Vec<Moment> = frames[1..].iter().map(|of| reader.moment(of).expect("it is read")).collect();
+    // A metric that came into the table later is absent in what was written before, for that reason.
+    let later = Absence::NotSupported { why: "the recording does not know this metric" };
+    for (moment, expected) in moments.iter().zip(golden_moments()) {
+        let (mut found, expected) = (moment.clone(), expected);
+        for (of, wanted) in found.sample.units.iter_mut().zip(&expected.sample.units) {
+            for metric in Metric::ALL {
+                if of.reading.get(*metric) == Err(later) {
+                    let Err(absence) = wanted.reading.get(*metric) else { panic!("{metric} was written") };
+                    of.reading.set_absent(*metric, absence);
+                }
+            }
+        }
+        assert_eq!(found, expected);
+    }
+    assert_eq!(moments.len(), 3);
+    // As long as no metric is added, the bytes are the same too.
+    if moments[0].sample.units[0].reading.iter().all(|(_, value)| value != Err(later)) {
+        assert_eq!(golden_bytes(), golden, "version 1 is written otherwise than it was");
+    }
+}
+
+#[test]
+fn a_metric_of_another_release_is_passed_over_and_one_that_is_missing_is_absent() {
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new();
+    writer.head(&head(), &mut bytes);
+    // As if the release that wrote it had called a metric otherwise.
+    let at = bytes.windows(9).position(|window| window == b"fan_speed").expect("it is named");
+    bytes[at + 8] = b'x';
+    let mut reader = Reader::new();
+    reader.head(&bytes).expect("it is read");
+    let mut reading = Reading::absent(Absence::NotYet);
+    reading.fan_speed = Ok(Measured::new(Permille(400), AT, Source::Nvml));
+    reading.fan_rotation = Ok(Measured::new(Rpm(1200), AT, Source::Nvml));
+    bytes.clear();
+    writer.moment(&shown(reading), &mut bytes).expect("not too large");
+    let moment = reader.moment(&bytes).expect("it is read");
+    let back = moment.sample.units[0].reading;
+    assert_eq!(back.fan_rotation, reading.fan_rotation);
+    assert_eq!(back.fan_speed, Err(Absence::NotSupported { why: "the recording does not know this metric" }));
+}
+
+#[test]
+fn moments_out_of_order_are_refused() {
+    let moments = golden_moments();
+    let mut writer = Writer::new();
+    let (mut bytes, mut frames) = (Vec::new(), Vec::new());
+    writer.head(&head(), &mut bytes);
+    for moment in &moments {
+        let mut frame = Vec::new();
+        writer.moment(moment, &mut frame).expect("not too large");
+        frames.push(frame);
+    }
+    let mut reader = Reader::new();
+    assert!(matches!(reader.moment(&frames[0]), Err(Error::Malformed { .. })), "no head came before");
+    reader.head(&bytes).expect("it is read");
+    assert!(matches!(reader.moment(&frames[1]), Err(Error::Malformed { .. })), "the first is missing");
+    // After a failure only a head helps.
+    assert!(reader.moment(&frames[0]).is_err());
+    reader.head(&bytes).expect("it is read");
+    assert_eq!(reader.moment(&frames[0]).as_ref(), Ok(&moments[0]));
+}

@@ -13,7 +13,7 @@
 //! # std::fs::create_dir_all(&folder)?;
 //! # let path = folder.join("node.gpurec");
 //! # let _ = std::fs::remove_file(&path);
-//! let host = gpu_sim::Machine::preset("l40s-4")?.host();
+//! let host = gpu_sim::World::new(gpu_sim::Machine::preset("l40s-4")?).host();
 //! let mut head = Head::new(host.clock.wall_now(), host.clock.boot_id(), PidView::Host);
 //! head.simulated = host.simulated.clone();
 //! for found in &host.discoveries {
