@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use gpu_accounting::Vendor;
 use lexopt::prelude::*;
@@ -17,6 +18,12 @@ usage: gpu-report [OPTIONS]
   --sysfs-root DIR    read the kernel's devices here instead of /sys
   --proc-root DIR     read processes here instead of /proc
   --nvml LIBRARY      load NVIDIA's library from this file
+  --record FILE       add what is seen to the recording in this file, or begin one
+  --looks N           record so many looks (default 1)
+  --every SECONDS     so far apart (default 1)
+  --redact            with pseudonyms for numbers and names of processes and containers
+  --replay FILE       report a recording instead of the machine: its last moment
+  --at N              another of its moments, counted from 0
   --help              print this
 ";
 
@@ -34,11 +41,23 @@ pub struct Args {
     pub sysfs_root: Option<PathBuf>,
     pub proc_root: Option<PathBuf>,
     pub nvml: Option<PathBuf>,
+    pub record: Option<Recording>,
+    pub replay: Option<PathBuf>,
+    pub at: Option<u64>,
+}
+
+/// What shall be recorded, and where.
+pub struct Recording {
+    pub file: PathBuf,
+    pub looks: u32,
+    pub every: Duration,
+    pub redact: bool,
 }
 
 impl Args {
     pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
         let mut args = Self::default();
+        let (mut file, mut looks, mut every, mut redact) = (None, None, None, false);
         let mut parser = lexopt::Parser::from_args(words);
         while let Some(argument) = parser.next()? {
             match argument {
@@ -48,6 +67,12 @@ impl Args {
                 Long("sysfs-root") => args.sysfs_root = Some(directory(parser.value()?)?),
                 Long("proc-root") => args.proc_root = Some(directory(parser.value()?)?),
                 Long("nvml") => args.nvml = Some(parser.value()?.into()),
+                Long("record") => file = Some(PathBuf::from(parser.value()?)),
+                Long("looks") => looks = Some(parser.value()?.parse::<u32>()?),
+                Long("every") => every = Some(seconds(&parser.value()?.string()?)?),
+                Long("redact") => redact = true,
+                Long("replay") => args.replay = Some(parser.value()?.into()),
+                Long("at") => args.at = Some(parser.value()?.parse::<u64>()?),
                 Short('h') | Long("help") => return Ok(Asked::Help),
                 other => return Err(other.unexpected()),
             }
@@ -58,8 +83,32 @@ impl Args {
                 "--sim replaces the whole machine; leave out --sysfs-root, --proc-root and --nvml".into()
             );
         }
+        if file.is_none() && (looks.is_some() || every.is_some() || redact) {
+            return Err("--looks, --every and --redact say what --record shall do".into());
+        }
+        args.record = file.map(|file| Recording {
+            file,
+            looks: looks.unwrap_or(1),
+            every: every.unwrap_or(Duration::from_secs(1)),
+            redact,
+        });
+        let elsewhere = args.sim.is_some() || real_input || args.record.is_some();
+        if args.replay.is_some() && elsewhere {
+            return Err("--replay replaces the whole machine; leave out what reads or records another".into());
+        }
+        if args.at.is_some() && args.replay.is_none() {
+            return Err("--at names a moment of a recording: it needs --replay".into());
+        }
         Ok(Asked::Report(args))
     }
+}
+
+/// Seconds, with a fraction: `0.5`. A week is the longest.
+fn seconds(text: &str) -> Result<Duration, lexopt::Error> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.01..=604_800.0).contains(seconds));
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("--every {text:?}: seconds between 0.01 and 604800 are asked for").into())
 }
 
 /// A vendor that this program knows.

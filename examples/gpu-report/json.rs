@@ -4,6 +4,7 @@
 //! schema       1
 //! simulated    true when the data is a simulated machine's
 //! machine      the simulated machine's name, else null
+//! recorded     when it was recorded and by what, in words, when it is a recording's, else null
 //! vendors[]    vendor, outcome (available, partial, no_driver, mismatch, not_permitted,
 //!              unsupported_platform, disabled, failed), detail (in words)
 //! drivers[]    vendor, name, version, library, compute_api
@@ -51,6 +52,7 @@ pub fn report(snapshot: &Snapshot) -> Result<String, serde_json::Error> {
         "schema": 1,
         "simulated": snapshot.simulated.is_some(),
         "machine": snapshot.simulated,
+        "recorded": snapshot.recorded,
         "vendors": snapshot.outcomes.iter().map(vendor).collect::<Vec<_>>(),
         "drivers": inventory.drivers.iter().map(driver).collect::<Vec<_>>(),
         "devices": inventory.devices.iter().map(|of| device(of, sample)).collect::<Vec<_>>(),

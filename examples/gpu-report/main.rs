@@ -3,6 +3,8 @@
 //! ```text
 //! cargo run --example gpu-report -- [--json] [--sim PRESET-or-FILE] [--vendor NAME]...
 //!                                   [--sysfs-root DIR] [--proc-root DIR] [--nvml LIBRARY]
+//!                                   [--record FILE [--looks N] [--every SECONDS] [--redact]]
+//!                                   [--replay FILE [--at N]]
 //! ```
 //!
 //! On a machine without GPU it says what came of looking for each vendor, exits with 0, and
@@ -16,6 +18,7 @@ mod json;
 mod matrix;
 #[path = "../shared/paint.rs"]
 mod paint;
+mod record;
 #[path = "../shared/simulated.rs"]
 mod simulated;
 mod snapshot;
@@ -34,7 +37,11 @@ const SHOWN_WITHOUT_GPU: &str = "mixed";
 
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some(damage)) => {
+            eprintln!("gpu-report: {damage}; this is the last moment before that");
+            ExitCode::FAILURE
+        }
         Err(error) => {
             eprintln!("gpu-report: {error}");
             ExitCode::from(2)
@@ -42,22 +49,26 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// Says why a recording cannot be read to its end, where it cannot.
+fn run() -> Result<Option<String>, Box<dyn std::error::Error>> {
     let args = match Args::parse(std::env::args_os().skip(1))? {
-        Asked::Help => return write(args::HELP),
+        Asked::Help => return write(args::HELP).map(|()| None),
         Asked::Report(args) => args,
     };
     let snapshot = Snapshot::take(&args)?;
     if args.json {
-        return write(&json::report(&snapshot)?);
+        write(&json::report(&snapshot)?)?;
+        return Ok(snapshot.damage);
     }
     let paint = paint::Paint::for_stdout();
     let mut report = text::report(&snapshot, paint);
-    if snapshot.simulated.is_none() && snapshot.inventory.devices.is_empty() {
+    let is_here = snapshot.simulated.is_none() && snapshot.recorded.is_none();
+    if is_here && snapshot.inventory.devices.is_empty() {
         report += &text::heading_of_simulation(SHOWN_WITHOUT_GPU, paint);
         report += &text::report(&Snapshot::of_preset(SHOWN_WITHOUT_GPU)?, paint);
     }
-    write(&report)
+    write(&report)?;
+    Ok(snapshot.damage)
 }
 
 /// Writes to standard output; a reader that has gone away (`| head`) is no error.

@@ -3,12 +3,19 @@
 use gpu_accounting::{Inventory, Node, ProcessReading, Sample, VendorOutcome};
 use gpu_sim::Machine;
 
+use gpu_sim::World;
+
 use crate::args::Args;
+use crate::record;
 use crate::simulated::is_simulated;
 
 pub struct Snapshot {
     /// The name of the simulated machine, when it is one.
     pub simulated: Option<String>,
+    /// When it was recorded and by what, when it is a recording.
+    pub recorded: Option<String>,
+    /// Why the recording cannot be read beyond this, where it cannot.
+    pub damage: Option<String>,
     pub outcomes: Vec<VendorOutcome>,
     pub inventory: Inventory,
     pub sample: Sample,
@@ -23,7 +30,16 @@ impl Snapshot {
             builder = builder.only(args.vendors.iter().copied());
         }
         if let Some(name) = &args.sim {
-            return Ok(Self::of(&builder.machine(Machine::load(name)?).build()));
+            let world = World::new(Machine::load(name)?);
+            let node = builder.machine(world.host()).build();
+            if let Some(recording) = &args.record {
+                record::record(&node, Some(&world), node.simulated(), recording)?;
+            }
+            return Ok(Self::of(&node));
+        }
+        if let Some(file) = &args.replay {
+            let (replay, damage) = record::replay(file, args.at)?;
+            return Ok(Self { damage, ..Self::of(&builder.replay(&replay).build()) });
         }
         if let Some(root) = &args.sysfs_root {
             builder = builder.sysfs_root(root);
@@ -31,14 +47,16 @@ impl Snapshot {
         if let Some(root) = &args.proc_root {
             builder = builder.proc_root(root);
         }
-        let mut snapshot = match &args.nvml {
-            Some(library) => Self::of(&builder.nvml(library).build()),
-            None => Self::of(&builder.build()),
-        };
-        if args.nvml.as_deref().is_some_and(is_simulated) {
-            snapshot.simulated = Some("a simulated NVML".to_owned());
+        if let Some(library) = &args.nvml {
+            builder = builder.nvml(library);
         }
-        Ok(snapshot)
+        let node = builder.build();
+        let is_simulated = args.nvml.as_deref().is_some_and(is_simulated);
+        let simulated = is_simulated.then(|| "a simulated NVML".to_owned());
+        if let Some(recording) = &args.record {
+            record::record(&node, None, simulated.as_deref(), recording)?;
+        }
+        Ok(Self { simulated, ..Self::of(&node) })
     }
 
     /// Reads the simulated machine of that name.
@@ -49,6 +67,8 @@ impl Snapshot {
     fn of(node: &Node) -> Self {
         Self {
             simulated: node.simulated().map(str::to_owned),
+            recorded: node.recorded().map(str::to_owned),
+            damage: None,
             outcomes: node.outcomes().to_vec(),
             inventory: node.inventory(),
             sample: node.sample(),

@@ -12,8 +12,13 @@ use crate::table::Table;
 /// The whole report.
 pub fn report(snapshot: &Snapshot, paint: Paint) -> String {
     let mut out = String::new();
+    if let Some(when) = &snapshot.recorded {
+        line(&mut out, &paint.warn(&format!("RECORDED {when}: nothing below is of now")));
+    }
     if let Some(name) = &snapshot.simulated {
         line(&mut out, &paint.warn(&format!("SIMULATED machine {name:?}: nothing below is hardware")));
+    }
+    if snapshot.recorded.is_some() || snapshot.simulated.is_some() {
         out.push('\n');
     }
     vendors(&mut out, snapshot, paint);

@@ -35,7 +35,15 @@ impl Host {
     /// A host of real parts, whose sweeper counts processes as the machine itself does.
     #[must_use]
     pub fn new(discoveries: Vec<Discovery>, clock: Arc<dyn Clock>, sweeper: Box<dyn Sweeper>) -> Self {
-        Self { discoveries, clock, sweeper, pids: PidView::Host, containers: None, simulated: None, recorded: None }
+        Self {
+            discoveries,
+            clock,
+            sweeper,
+            pids: PidView::Host,
+            containers: None,
+            simulated: None,
+            recorded: None,
+        }
     }
 
     /// The same host with a sweeper whose process numbers count in another namespace.

@@ -33,6 +33,10 @@ impl ContainerReader for ShownContainers {
 
     fn kernel_memory(&self, _: &Inventory) -> Result<Vec<KernelMemory>, Absence> {
         const NOTHING: Absence = Absence::NotSupported { why: "what containers were given was not recorded" };
-        self.0.moment().containers.as_ref().map_or(Err(NOTHING), |containers| containers.kernel_memory.clone())
+        self.0
+            .moment()
+            .containers
+            .as_ref()
+            .map_or(Err(NOTHING), |containers| containers.kernel_memory.clone())
     }
 }

@@ -83,7 +83,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { at, error } => write!(f, "{at}: {error}"),
-            Self::Form { at: 0, error: recorded::Error::NotOurs } => f.write_str("this is no recording of a GPU node"),
+            Self::Form { at: 0, error: recorded::Error::NotOurs } => {
+                f.write_str("this is no recording of a GPU node")
+            }
             Self::Form { at, error } => write!(f, "at byte {at} of the recording: {error}"),
             Self::Compressed { at } => {
                 write!(f, "at byte {at} of the recording: what is compressed there cannot be read")
@@ -93,7 +95,10 @@ impl fmt::Display for Error {
                 write!(f, "at byte {at} of the recording: from here on it is of another machine")
             }
             Self::Changed { expected, found } => {
-                write!(f, "somebody else has written to the recording: it is {found} bytes long, not {expected}")
+                write!(
+                    f,
+                    "somebody else has written to the recording: it is {found} bytes long, not {expected}"
+                )
             }
             Self::Broken => f.write_str("an earlier write failed half way, and cannot be taken back"),
         }

@@ -137,7 +137,9 @@ impl Recorder {
     /// [`Error::Io`] when the disk refuses.
     pub fn sync(&mut self) -> Result<(), Error> {
         match &mut self.out {
-            Out::File { file, path, .. } => file.sync_data().map_err(|error| Error::io(path.display(), error)),
+            Out::File { file, path, .. } => {
+                file.sync_data().map_err(|error| Error::io(path.display(), error))
+            }
             Out::Other { out, .. } => out.flush().map_err(|error| Error::io("the recording", error)),
         }
     }

@@ -87,8 +87,7 @@ impl Recording {
         }
         self.take(len)?;
         let (sort, content) = recorded::open(&self.frame).map_err(form)?;
-        let content =
-            decompress_to_vec_with_limit(content, LONGEST).map_err(|_| Error::Compressed { at })?;
+        let content = decompress_to_vec_with_limit(content, LONGEST).map_err(|_| Error::Compressed { at })?;
         let item = match sort {
             Sort::Head => Item::Head(Box::new(self.reader.head(&content).map_err(form)?)),
             Sort::Moment => Item::Moment(Box::new(self.reader.moment(&content).map_err(form)?)),

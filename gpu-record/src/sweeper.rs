@@ -13,7 +13,11 @@ impl Sweeper for ShownSweeper {
         sweep.clear();
         let moment = self.0.moment();
         let Some(recorded) = &moment.sweep else {
-            return Err(Error::new(ErrorKind::Io, "the recording", "no process list could be read at this time"));
+            return Err(Error::new(
+                ErrorKind::Io,
+                "the recording",
+                "no process list could be read at this time",
+            ));
         };
         sweep.clone_from(recorded);
         let is_held = |number: &gpu_core::DeviceNumber| request.holders_of.contains(number);

@@ -37,7 +37,9 @@ fn names_are_nowhere_in_the_bytes() {
     for moment in &moments {
         for of in moment.containers.iter().flat_map(|containers| &containers.named) {
             let labels = [&of.labels.container, &of.labels.pod, &of.labels.namespace, &of.labels.image];
-            names.extend(labels.iter().filter_map(|label| label.value()).map(|label| label.as_str().to_owned()));
+            names.extend(
+                labels.iter().filter_map(|label| label.value()).map(|label| label.as_str().to_owned()),
+            );
         }
         for process in &moment.sweep.as_ref().expect("swept").processes {
             if let Ok(Owner::Container(container)) = &process.owner {
@@ -105,7 +107,9 @@ fn who_uses_what_is_as_before_by_other_names() {
         let mut seen: Vec<String> = attribution
             .lines
             .iter()
-            .map(|line| format!("{} {:?} {:?} {}", line.unit, line.memory, line.engines, line.processes.len()))
+            .map(|line| {
+                format!("{} {:?} {:?} {}", line.unit, line.memory, line.engines, line.processes.len())
+            })
             .collect();
         seen.sort();
         lines.push((seen, attribution.balances, attribution.contradictions.len()));

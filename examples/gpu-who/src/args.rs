@@ -26,6 +26,8 @@ usage: gpu-who [OPTIONS]
   --proc-root DIR      read processes here instead of /proc
   --cgroup-root DIR    read control groups here instead of /sys/fs/cgroup
   --host-root DIR      read runtimes' and kubelet's files below here instead of /
+  --replay FILE        a recording (of gpu-report's) instead of the machine, look by look,
+                       as fast as they are shown; --over and --watch count in its time
   --nvml LIBRARY       load NVIDIA's library from this file
   --help               print this
 ";
@@ -49,6 +51,7 @@ pub struct Args {
     pub cgroup_root: Option<PathBuf>,
     pub host_root: Option<PathBuf>,
     pub nvml: Option<PathBuf>,
+    pub replay: Option<PathBuf>,
 }
 
 impl Default for Args {
@@ -66,6 +69,7 @@ impl Default for Args {
             cgroup_root: None,
             host_root: None,
             nvml: None,
+            replay: None,
         }
     }
 }
@@ -88,6 +92,7 @@ impl Args {
                 Long("cgroup-root") => args.cgroup_root = Some(directory(parser.value()?)?),
                 Long("host-root") => args.host_root = Some(directory(parser.value()?)?),
                 Long("nvml") => args.nvml = Some(parser.value()?.into()),
+                Long("replay") => args.replay = Some(parser.value()?.into()),
                 Short('h') | Long("help") => return Ok(Asked::Help),
                 other => return Err(other.unexpected()),
             }
@@ -100,6 +105,9 @@ impl Args {
         let roots = [&self.sysfs_root, &self.proc_root, &self.cgroup_root, &self.host_root, &self.nvml];
         if self.sim.is_some() && roots.into_iter().any(Option::is_some) {
             return Err("--sim replaces the whole machine; leave out the roots and --nvml".into());
+        }
+        if self.replay.is_some() && (self.sim.is_some() || roots.into_iter().any(Option::is_some)) {
+            return Err("--replay replaces the whole machine; leave out --sim, the roots and --nvml".into());
         }
         if self.count.is_some() && self.watch.is_none() {
             return Err("--count says how often to look: it needs --watch".into());

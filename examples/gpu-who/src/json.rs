@@ -4,6 +4,7 @@
 //! schema           1
 //! simulated        true where anything of it is simulated
 //! machine          what is simulated, in words, else null
+//! recorded         when it was recorded and by what, in words, when it is a recording, else null
 //! vendors[]        vendor, outcome, detail (in words)
 //! containers[]     id, runtime, pod_uid, qos (guaranteed, burstable, best_effort), user (whose
 //!                  rootless runtime it is), name, image, pod, namespace; units[]
@@ -59,6 +60,7 @@ pub fn report(report: &Report<'_>, on_one_line: bool) -> Result<String, serde_js
         "schema": 1,
         "simulated": report.simulated.is_some(),
         "machine": report.simulated,
+        "recorded": report.recorded,
         "vendors": report.node.outcomes().iter().map(vendor).collect::<Vec<_>>(),
         "containers": containers(report),
         "jobs": jobs(report),

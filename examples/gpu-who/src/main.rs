@@ -4,6 +4,7 @@
 //! ```text
 //! cargo run -p gpu-who -- --sim mixed
 //! cargo run -p gpu-who -- --watch 1
+//! cargo run -p gpu-who -- --replay node.gpurec --watch 1
 //! cargo run -p gpu-who -- --json --over 1000 --proc-root /host/proc --sysfs-root /host/sys
 //! ```
 //!
@@ -53,7 +54,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mut watch = source.node().watch().mps(args.mps);
     if !args.over.is_zero() {
         watch.look();
-        source.wait(args.over);
+        source.wait(args.over)?;
     }
     let paint = Paint::for_stdout();
     let mut left = args.count;
@@ -68,7 +69,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         let is_read = write(&shown)?;
         left = left.map(|left| left.saturating_sub(1));
         match args.watch {
-            Some(period) if is_read && left != Some(0) => source.wait(period),
+            Some(period) if is_read && left != Some(0) && source.wait(period)? => {}
             _ => return Ok(()),
         }
     }

@@ -11,6 +11,8 @@ use crate::source::Source;
 pub struct Report<'a> {
     /// What is simulated, where anything is.
     pub simulated: Option<&'a str>,
+    /// When it was recorded and by what, when it is a recording.
+    pub recorded: Option<&'a str>,
     pub node: &'a Node,
     pub inventory: &'a Inventory,
     pub attribution: &'a Attribution,
@@ -25,6 +27,7 @@ impl<'a> Report<'a> {
         let problems = watch.inventory().problems.iter().chain(&watch.sample().problems).collect();
         Self {
             simulated: source.simulated(),
+            recorded: source.recorded(),
             node: source.node(),
             inventory: watch.inventory(),
             attribution,

@@ -15,6 +15,9 @@ const NAMED: usize = 3;
 /// The whole report.
 pub fn report(report: &Report<'_>, paint: Paint) -> String {
     let mut out = String::new();
+    if let Some(when) = report.recorded {
+        let _ = writeln!(out, "{}", paint.warn(&format!("RECORDED {when}: nothing below is of now")));
+    }
     if let Some(what) = report.simulated {
         let _ = writeln!(out, "{}", paint.warn(&format!("SIMULATED {what}: nothing below is hardware")));
     }

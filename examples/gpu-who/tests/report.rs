@@ -117,3 +117,31 @@ fn odd_input_is_named() {
         assert!(output.stdout.is_empty(), "{words:?}");
     }
 }
+
+/// What is replayed is what was seen: the same lines from a recording as from the simulated machine,
+/// made by the same steps of time.
+#[test]
+fn a_recording_shows_who_was_on_it() {
+    use gpu_accounting::record::Recorder;
+    use gpu_accounting::{Nanoseconds, Node};
+    let path = std::env::temp_dir().join(format!("gpu-who-{}.gpurec", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let world = gpu_sim::World::new(gpu_sim::Machine::preset("mixed").expect("it is there"));
+    let node = Node::builder().machine(world.host()).build();
+    let mut recorder = Recorder::create(&path, node.recording_head("the tests")).expect("begun");
+    let mut watch = node.watch();
+    for _ in 0..4 {
+        watch.look();
+        recorder.add(&watch.moment()).expect("added");
+        world.clock().advance(Nanoseconds(1_000_000_000));
+    }
+    let name = path.to_str().expect("text");
+    let mut replayed = json(&["--replay", name, "--json", "--over", "2000"]);
+    let live = json(&["--sim", "mixed", "--json", "--over", "2000"]);
+    assert!(replayed["recorded"].as_str().is_some_and(|when| when.ends_with("by the tests")), "{replayed:#}");
+    replayed["recorded"] = Value::Null;
+    assert_eq!(replayed, live);
+    let text = text(&["--replay", name, "--watch", "1", "--over", "0"]);
+    assert_eq!(text.matches("RECORDED ").count(), 4, "one report a moment, and then the end");
+    std::fs::remove_file(&path).expect("it is there");
+}

@@ -129,7 +129,8 @@ impl<'a> Bytes<'a> {
     pub fn varint(&mut self) -> Result<u64, Error> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
-            let byte = *self.bytes.get(self.at).ok_or_else(|| self.wrong("it ends in the middle of something"))?;
+            let byte =
+                *self.bytes.get(self.at).ok_or_else(|| self.wrong("it ends in the middle of something"))?;
             self.at += 1;
             value |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
@@ -234,7 +235,9 @@ mod tests {
             (4, 4, &[0, 0, 0, u64::MAX]),
             (2, 7, &[0, u64::MAX, 5, 6]),
         ]);
-        for (rows, before) in [(&before, &Rows::default()), (&after, &before), (&before, &after), (&before, &before)] {
+        for (rows, before) in
+            [(&before, &Rows::default()), (&after, &before), (&before, &after), (&before, &before)]
+        {
             let (_, back) = round(rows, before);
             assert_eq!(back.words, rows.words);
             let shape = |of: &Rows| of.sections.iter().map(|of| (of.kind, of.len)).collect::<Vec<_>>();

@@ -41,14 +41,7 @@ impl Moment {
     /// A moment in which nothing was seen.
     #[must_use]
     pub const fn new(at: BootTime, wall: WallTime) -> Self {
-        Self {
-            at,
-            wall,
-            inventory: Inventory::new(),
-            sample: Sample::new(),
-            sweep: None,
-            containers: None,
-        }
+        Self { at, wall, inventory: Inventory::new(), sample: Sample::new(), sweep: None, containers: None }
     }
 }
 

@@ -87,7 +87,8 @@ impl Redactor {
                 self.process_name(name);
             }
         }
-        for ended in moment.sample.ended.iter_mut().filter_map(|list| list.processes.as_mut().ok()).flatten() {
+        for ended in moment.sample.ended.iter_mut().filter_map(|list| list.processes.as_mut().ok()).flatten()
+        {
             self.pid(&mut ended.pid);
         }
         self.sweep(moment);

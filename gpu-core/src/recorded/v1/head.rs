@@ -36,9 +36,8 @@ pub(crate) fn read_head(from: &mut Taken<'_>) -> Result<(Head, Vec<Option<Metric
     head.by = from.text()?;
     head.redacted.pids = from.flag()?;
     head.redacted.names = from.flag()?;
-    head.vendors = from.list(|from| {
-        Ok(VendorSeen { vendor: from.parsed("no vendor")?, outcome: read_outcome(from)? })
-    })?;
+    head.vendors =
+        from.list(|from| Ok(VendorSeen { vendor: from.parsed("no vendor")?, outcome: read_outcome(from)? }))?;
     let metrics = from.list(|from| Ok(from.text()?.parse().ok()))?;
     Ok((head, metrics))
 }

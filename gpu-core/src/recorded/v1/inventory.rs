@@ -133,7 +133,8 @@ fn read_device(from: &mut Taken<'_>) -> Result<Device, Error> {
     device.index = from.num()?;
     device.modes = from.list(read_mode)?;
     let id = device.id;
-    device.partitions = from.list(|from| read_partition(from, &|of| of.device() == id && of.parent().is_none()))?;
+    device.partitions =
+        from.list(|from| read_partition(from, &|of| of.device() == id && of.parent().is_none()))?;
     Ok(device)
 }
 
@@ -151,12 +152,7 @@ fn write_pci_id(to: &mut Row<'_>, id: PciId) {
 }
 
 fn read_pci_id(from: &mut Taken<'_>) -> Result<PciId, Error> {
-    Ok(PciId {
-        vendor: from.num()?,
-        device: from.num()?,
-        subvendor: from.num()?,
-        subdevice: from.num()?,
-    })
+    Ok(PciId { vendor: from.num()?, device: from.num()?, subvendor: from.num()?, subdevice: from.num()? })
 }
 
 fn write_node(to: &mut Row<'_>, node: &DeviceNode) {
@@ -252,10 +248,7 @@ fn write_partition(to: &mut Row<'_>, partition: &Partition) {
 }
 
 /// A partition, which must lie where its list does: two steps below a device, there is nothing.
-fn read_partition(
-    from: &mut Taken<'_>,
-    belongs: &dyn Fn(PartitionId) -> bool,
-) -> Result<Partition, Error> {
+fn read_partition(from: &mut Taken<'_>, belongs: &dyn Fn(PartitionId) -> bool) -> Result<Partition, Error> {
     let id: PartitionId = from.parsed("no id of a partition")?;
     if !belongs(id) {
         return Err(from.wrong("a partition that lies elsewhere"));

@@ -11,7 +11,7 @@ use crate::sample::{Sample, UnitReading};
 use crate::stored::Error;
 
 use super::fact::{
-    read_measured, read_result, read_source, read_value, write_measured, write_result, write_source, Value,
+    Value, read_measured, read_result, read_source, read_value, write_measured, write_result, write_source,
 };
 use super::inventory::{read_problem, write_problem};
 
@@ -26,7 +26,9 @@ pub(crate) fn write_sample(to: &mut Rowed<'_>, sample: &Sample) {
         });
     }
     for process in processes {
-        to.row(Kind::Process, &format_args!("{} {}", process.pid, process.unit), |to| write_process(to, process));
+        to.row(Kind::Process, &format_args!("{} {}", process.pid, process.unit), |to| {
+            write_process(to, process)
+        });
     }
     for list in ended {
         to.row(Kind::Ended, &list.device, |to| write_ended(to, list));
@@ -55,7 +57,8 @@ pub(crate) fn read_sample_row(
 /// A reading in the order of the metrics that the recording names. One that this release does not
 /// know is passed over, and one that the recording does not know is absent for that reason.
 fn read_reading(from: &mut Taken<'_>, metrics: &[Option<Metric>]) -> Result<Reading, Error> {
-    let mut reading = Reading::absent(Absence::NotSupported { why: "the recording does not know this metric" });
+    let mut reading =
+        Reading::absent(Absence::NotSupported { why: "the recording does not know this metric" });
     for metric in metrics {
         match metric {
             Some(metric) => reading.read(*metric, from)?,
@@ -142,11 +145,13 @@ fn write_process(to: &mut Row<'_>, process: &ProcessReading) {
     write_view(to, *pid_view);
     write_result(to, *start, |to, start| to.num(start.0));
     write_result(to, *name, write_name);
-    to.num([(ProcessKinds::COMPUTE, 1), (ProcessKinds::GRAPHICS, 2), (ProcessKinds::MPS_CLIENT, 4)]
-        .into_iter()
-        .filter(|(kind, _)| kinds.contains(*kind))
-        .map(|(_, bit)| bit)
-        .sum::<u64>());
+    to.num(
+        [(ProcessKinds::COMPUTE, 1), (ProcessKinds::GRAPHICS, 2), (ProcessKinds::MPS_CLIENT, 4)]
+            .into_iter()
+            .filter(|(kind, _)| kinds.contains(*kind))
+            .map(|(_, bit)| bit)
+            .sum::<u64>(),
+    );
     [memory, client_memory, system_memory, evicted_memory, shared_memory]
         .into_iter()
         .for_each(|fact| write_measured(to, fact));

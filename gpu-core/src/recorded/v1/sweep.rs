@@ -192,4 +192,3 @@ fn read_ended(from: &mut Taken<'_>) -> Result<EndedProcess, Error> {
     ended.last_seen = BootTime(from.word()?);
     Ok(ended)
 }
-
