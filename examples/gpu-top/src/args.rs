@@ -1,0 +1,176 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gpu_accounting::Vendor;
+use lexopt::prelude::*;
+
+pub const HELP: &str = "\
+gpu-top: what the GPUs of a machine do, who is on them, and how they are cut
+
+usage: gpu-top [OPTIONS]
+
+  --every SECONDS      look so often (default 1)
+  --once               print one frame as text and end
+  --looks N            with --once: after so many looks (default 2)
+  --width COLUMNS      with --once: so wide (default 120)
+  --height LINES       with --once: so high (default: as high as it needs)
+  --no-color           no colours; the same as the variable NO_COLOR
+  --sim NAME           a simulated machine: a preset's name or a JSON file
+  --replay FILE        a recording (of gpu-report's), as fast as it was
+  --speed N            with --replay: so many times as fast
+  --vendor NAME        look for this vendor alone (nvidia, amd, intel); may be repeated
+  --sysfs-root DIR     read the kernel's devices here instead of /sys
+  --proc-root DIR      read processes here instead of /proc
+  --cgroup-root DIR    read control groups here instead of /sys/fs/cgroup
+  --host-root DIR      read runtimes' and kubelet's files below here instead of /
+  --nvml LIBRARY       load NVIDIA's library from this file
+  --help               print this
+
+Press ? while it runs for its keys.
+";
+
+/// What the command line asks for.
+pub enum Asked {
+    Help,
+    Show(Box<Args>),
+}
+
+pub struct Args {
+    pub every: Duration,
+    pub once: bool,
+    pub looks: u32,
+    pub width: u16,
+    pub height: Option<u16>,
+    pub color: bool,
+    pub sim: Option<String>,
+    pub replay: Option<PathBuf>,
+    pub speed: f64,
+    pub vendors: Vec<Vendor>,
+    pub sysfs_root: Option<PathBuf>,
+    pub proc_root: Option<PathBuf>,
+    pub cgroup_root: Option<PathBuf>,
+    pub host_root: Option<PathBuf>,
+    pub nvml: Option<PathBuf>,
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(1),
+            once: false,
+            looks: 2,
+            width: 120,
+            height: None,
+            color: std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
+            sim: None,
+            replay: None,
+            speed: 1.0,
+            vendors: Vec::new(),
+            sysfs_root: None,
+            proc_root: None,
+            cgroup_root: None,
+            host_root: None,
+            nvml: None,
+        }
+    }
+}
+
+impl Args {
+    pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
+        let mut args = Self::default();
+        let (mut of_once, mut of_replay) = (None, None);
+        let mut parser = lexopt::Parser::from_args(words);
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("every") => args.every = seconds(&parser.value()?.string()?)?,
+                Long("once") => args.once = true,
+                Long("looks") => {
+                    args.looks = number("--looks", parser.value()?, 1..=1_000_000)?;
+                    of_once = Some("--looks");
+                }
+                Long("width") => {
+                    args.width = number("--width", parser.value()?, 1..=1000)?;
+                    of_once = Some("--width");
+                }
+                Long("height") => {
+                    args.height = Some(number("--height", parser.value()?, 1..=1000)?);
+                    of_once = Some("--height");
+                }
+                Long("no-color") => args.color = false,
+                Long("sim") => args.sim = Some(parser.value()?.string()?),
+                Long("replay") => args.replay = Some(parser.value()?.into()),
+                Long("speed") => {
+                    args.speed = speed(&parser.value()?.string()?)?;
+                    of_replay = Some("--speed");
+                }
+                Long("vendor") => args.vendors.push(vendor(&parser.value()?.string()?)?),
+                Long("sysfs-root") => args.sysfs_root = Some(directory(parser.value()?)?),
+                Long("proc-root") => args.proc_root = Some(directory(parser.value()?)?),
+                Long("cgroup-root") => args.cgroup_root = Some(directory(parser.value()?)?),
+                Long("host-root") => args.host_root = Some(directory(parser.value()?)?),
+                Long("nvml") => args.nvml = Some(parser.value()?.into()),
+                Short('h') | Long("help") => return Ok(Asked::Help),
+                other => return Err(other.unexpected()),
+            }
+        }
+        if let Some(option) = of_once.filter(|_| !args.once) {
+            return Err(format!("{option} is about the frame of --once").into());
+        }
+        if let Some(option) = of_replay.filter(|_| args.replay.is_none()) {
+            return Err(format!("{option} is about --replay").into());
+        }
+        args.check()?;
+        Ok(Asked::Show(Box::new(args)))
+    }
+
+    fn check(&self) -> Result<(), lexopt::Error> {
+        let roots = [&self.sysfs_root, &self.proc_root, &self.cgroup_root, &self.host_root, &self.nvml];
+        let has_root = roots.into_iter().any(Option::is_some);
+        if usize::from(self.sim.is_some()) + usize::from(self.replay.is_some()) + usize::from(has_root) > 1 {
+            return Err("--sim, --replay, and roots with --nvml are three machines: choose one".into());
+        }
+        Ok(())
+    }
+}
+
+fn number<T: std::str::FromStr + PartialOrd + std::fmt::Display>(
+    option: &str,
+    value: OsString,
+    range: std::ops::RangeInclusive<T>,
+) -> Result<T, lexopt::Error> {
+    let text = value.string()?;
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    let (least, most) = range.into_inner();
+    number.ok_or_else(|| format!("{option} {text:?}: a number from {least} to {most} is asked for").into())
+}
+
+/// Seconds, with a fraction: `0.5`. A day is the longest.
+fn seconds(text: &str) -> Result<Duration, lexopt::Error> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.05..=86_400.0).contains(seconds));
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("--every {text:?}: seconds between 0.05 and 86400 are asked for").into())
+}
+
+fn speed(text: &str) -> Result<f64, lexopt::Error> {
+    let speed = text.parse::<f64>().ok().filter(|speed| (0.01..=1e6).contains(speed));
+    speed.ok_or_else(|| format!("--speed {text:?}: a number between 0.01 and 1000000 is asked for").into())
+}
+
+/// A vendor that this program knows.
+fn vendor(name: &str) -> Result<Vendor, lexopt::Error> {
+    let known = [Vendor::NVIDIA, Vendor::AMD, Vendor::INTEL];
+    known
+        .into_iter()
+        .find(|vendor| vendor.as_str() == name)
+        .ok_or_else(|| format!("no vendor {name:?}; there are nvidia, amd and intel").into())
+}
+
+/// A root that does not exist would read as a machine without GPU.
+fn directory(path: OsString) -> Result<PathBuf, lexopt::Error> {
+    let path = PathBuf::from(path);
+    if path.is_dir() { Ok(path) } else { Err(format!("{} is not a directory", path.display()).into()) }
+}

@@ -1,0 +1,134 @@
+//! Who is on the GPUs: what is used, beside what is held.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::Lines;
+use super::cells::{bar, cell, left, right};
+use super::theme::Theme;
+use crate::model::View;
+use crate::model::holder::HolderView;
+use crate::state::{List, Sort, State};
+use crate::text::{bytes, cut};
+
+const PLACE: usize = 12;
+const MEMORY: usize = 8;
+const ENGINE: usize = 16;
+const GIVEN: usize = 16;
+
+/// Which columns there is room for.
+struct Columns {
+    who: usize,
+    whose: usize,
+    bar: usize,
+    has_given: bool,
+    processes: usize,
+}
+
+impl Columns {
+    fn of(width: u16) -> Self {
+        let mut room = usize::from(width).saturating_sub(1 + PLACE + 1 + MEMORY + 1 + ENGINE + 1);
+        let who = room.saturating_sub(1).min(16);
+        room = room.saturating_sub(who + 1);
+        let mut takes = |columns: usize| {
+            let fits = room > columns;
+            room -= if fits { columns + 1 } else { 0 };
+            fits
+        };
+        let has_given = takes(GIVEN);
+        let whose = if takes(14) { 14 } else { 0 };
+        let bar = if takes(8) { 8 } else { 0 };
+        let processes = if takes(12) { 12 } else { 0 };
+        let more = room.min(10);
+        let (rest, who) = (room - more, who + more);
+        if processes > 0 {
+            return Self { who, whose: whose + rest / 2, bar, has_given, processes: processes + rest - rest / 2 };
+        }
+        Self { who, whose, bar, has_given, processes }
+    }
+}
+
+/// Who is on the GPUs, as far as the filter lets through.
+pub fn lines(view: &View, state: &State, theme: Theme, width: u16) -> Lines {
+    let columns = Columns::of(width);
+    let shown = state.holders(view);
+    let is_chosen = |number| state.list == List::Holders && number == state.holder;
+    let mut lines: Vec<Line<'static>> =
+        shown.iter().enumerate().map(|(number, of)| row(of, &columns, theme, is_chosen(number))).collect();
+    if shown.is_empty() {
+        let why = if view.holders.is_empty() { " nobody is on a GPU" } else { " nobody matches" };
+        lines.push(Line::from(Span::styled(why, theme.dim())));
+    }
+    let cursor = if state.list == List::Holders { state.holder } else { 0 };
+    Lines { head: head(&columns, state, theme), lines, cursor }
+}
+
+fn head(columns: &Columns, state: &State, theme: Theme) -> Line<'static> {
+    let style = theme.head();
+    let arrow = if state.is_reversed { "↑" } else { "↓" };
+    let title = |text: &str, sort: Sort| if state.sort == sort { format!("{text}{arrow}") } else { text.to_owned() };
+    let mut spans = vec![Span::styled(" ", style), left(&title("WHO", Sort::Who), columns.who, style)];
+    if columns.whose > 0 {
+        spans.push(left("OF", columns.whose, style));
+    }
+    spans.push(left(&title("ON", Sort::Unit), PLACE, style));
+    spans.push(right(&title("MEMORY", Sort::Memory), MEMORY, style));
+    if columns.bar > 0 {
+        spans.push(left("", columns.bar, style));
+    }
+    spans.push(right(&title("ENGINE", Sort::Engine), ENGINE, style));
+    if columns.has_given {
+        spans.push(left("HELD", GIVEN, style));
+    }
+    if columns.processes > 0 {
+        spans.push(left("PROCESSES", columns.processes, style));
+    }
+    Line::from(spans)
+}
+
+fn row(of: &HolderView, columns: &Columns, theme: Theme, is_chosen: bool) -> Line<'static> {
+    let mut spans =
+        vec![Span::raw(if is_chosen { "›" } else { " " }), left(&of.who, columns.who, theme.bold())];
+    if columns.whose > 0 {
+        spans.push(left(&of.whose, columns.whose, theme.dim()));
+    }
+    spans.push(left(&of.place, PLACE, Style::new()));
+    let level = theme.level(of.memory_share.unwrap_or(0).into());
+    spans.push(match &of.memory {
+        Some(memory) => cell(memory, MEMORY, theme, |memory| (bytes(*memory), level)),
+        None => right("unused", MEMORY, theme.absent()),
+    });
+    if columns.bar > 0 {
+        spans.extend(bar(of.memory_share.map(u64::from), columns.bar, theme));
+    }
+    spans.push(match &of.engine {
+        Some(engine) => cell(engine, ENGINE, theme, |(name, share, mark)| {
+            (format!("{name} {share}{mark}"), theme.level(share.get()))
+        }),
+        None => right("unused", ENGINE, theme.absent()),
+    });
+    if columns.has_given {
+        let limit = of.memory_limit.map(|limit| format!(" ≤{}", bytes(limit))).unwrap_or_default();
+        let style = if of.is_at_odds { theme.bad() } else { Style::new() };
+        spans.push(left(&format!("{}{limit}", of.given), GIVEN, style));
+    }
+    if columns.processes > 0 {
+        spans.push(left(&processes(of, columns.processes), columns.processes, theme.dim()));
+    }
+    let line = Line::from(spans);
+    if is_chosen { line.style(theme.bold()) } else { line }
+}
+
+/// As many as there is room for, and how many more.
+fn processes(of: &HolderView, columns: usize) -> String {
+    let mut text = String::new();
+    for (number, process) in of.processes.iter().enumerate() {
+        let more = of.processes.len() - number;
+        let separator = if number == 0 { "" } else { ", " };
+        if number > 0 && text.chars().count() + process.chars().count() + 8 > columns {
+            return format!("{text} +{more}");
+        }
+        text = format!("{text}{separator}{process}");
+    }
+    cut(&text, columns)
+}

@@ -1,0 +1,159 @@
+//! [`HolderView`]: what somebody uses of a unit, as it is shown.
+
+use gpu_accounting::attribution::{Attribution, Basis, ContradictionKind, EngineUse, Line, Standing};
+use gpu_accounting::{Absence, Bytes, Known, Label, Owner, Permille, UnitId, Watch};
+
+use super::trace::{Traces, thousandths};
+use super::unit::{Cell, place};
+
+/// What somebody uses of a unit, or was given of it and does not use.
+#[derive(Clone, Debug)]
+pub struct HolderView {
+    pub unit: UnitId,
+    /// `#0 gi:1 ci:0`.
+    pub place: String,
+    /// The container's name, or who it is.
+    pub who: String,
+    /// Namespace and pod, or what kind of owner it is.
+    pub whose: String,
+    /// `None` for what is held and not used.
+    pub memory: Option<Cell<Bytes>>,
+    /// Thousandths of the unit's memory.
+    pub memory_share: Option<u16>,
+    /// The engine that works most for it: name, share, and whether that is counted (`""`), estimated
+    /// (`~`) or apportioned (`≈`).
+    pub engine: Option<Cell<(&'static str, Permille, &'static str)>>,
+    /// What it was given: `enforced`, `declared`, `not entitled`…
+    pub given: String,
+    pub memory_limit: Option<Bytes>,
+    pub is_at_odds: bool,
+    /// Number and name of each process.
+    pub processes: Vec<String>,
+    /// Everything that is known, line by line.
+    pub facts: Vec<(&'static str, String)>,
+}
+
+/// Who is on what: in the order of units, then by owner; then who was given what and does not use it.
+pub fn holders(watch: &Watch<'_>, attribution: &Attribution, _traces: &Traces) -> Vec<HolderView> {
+    let mut views: Vec<HolderView> = attribution.lines.iter().map(|line| used(watch, line)).collect();
+    let idle = attribution.contradictions.iter().filter(|of| of.kind == ContradictionKind::EntitledNotUsed);
+    views.extend(idle.map(|of| {
+        let (who, whose) = names(watch, &of.owner);
+        HolderView {
+            unit: of.unit,
+            place: place(watch.inventory(), of.unit),
+            who,
+            whose,
+            memory: None,
+            memory_share: None,
+            engine: None,
+            given: "held, not used".to_owned(),
+            memory_limit: None,
+            is_at_odds: true,
+            processes: Vec::new(),
+            facts: vec![("owner", of.owner.to_string()), ("unit", of.unit.to_string())],
+        }
+    }));
+    views
+}
+
+fn used(watch: &Watch<'_>, line: &Line) -> HolderView {
+    let (who, whose) = match line.holder.owner() {
+        Some(owner) => names(watch, owner),
+        None => (line.holder.to_string(), String::new()),
+    };
+    let total = watch.sample().reading(line.unit).memory_total.ok().map(|of| of.value);
+    let known = || watch.inventory().partition(as_partition(line.unit)?)?.memory_total.value().copied();
+    let total = total.or_else(known);
+    let memory = line.memory.map(|of| of.value);
+    let share = memory.ok().zip(total).and_then(|(used, total)| thousandths(used.get(), total.get()));
+    let most = line.engines.iter().max_by_key(|of| of.share);
+    let engine = match (most, line.untold) {
+        (Some(of), _) => Ok((of.engine.name(), of.share, mark(of))),
+        (None, Some(absence)) => Err(absence),
+        (None, None) => Err(Absence::NotYet),
+    };
+    let (given, memory_limit) = match line.standing {
+        Standing::Entitled { strength, memory_limit, .. } => (strength.to_string(), memory_limit),
+        Standing::NotAsked | Standing::Unknown => ("-".to_owned(), None),
+        other => (other.to_string(), None),
+    };
+    let processes = line.processes.iter().map(|of| match of.name {
+        Ok(name) => format!("{} {name}", of.pid),
+        Err(_) => of.pid.to_string(),
+    });
+    HolderView {
+        unit: line.unit,
+        place: place(watch.inventory(), line.unit),
+        who,
+        whose,
+        memory: Some(memory),
+        memory_share: share,
+        engine: Some(engine),
+        given,
+        memory_limit,
+        is_at_odds: line.standing == Standing::NotEntitled,
+        processes: processes.collect(),
+        facts: facts(watch, line),
+    }
+}
+
+const fn as_partition(unit: UnitId) -> Option<gpu_accounting::PartitionId> {
+    match unit {
+        UnitId::Partition(id) => Some(id),
+        _ => None,
+    }
+}
+
+const fn mark(of: &EngineUse) -> &'static str {
+    match of.basis {
+        Basis::Measured(_) => "",
+        Basis::Estimated(_) => "~",
+        _ => "≈",
+    }
+}
+
+/// What people call an owner, and what it belongs to.
+fn names(watch: &Watch<'_>, owner: &Owner) -> (String, String) {
+    let labels = watch.facts(owner).map(|facts| &facts.labels);
+    let name = |label: Option<&Known<Label>>| label?.value().map(ToString::to_string);
+    let who = name(labels.map(|of| &of.container)).unwrap_or_else(|| owner.to_string());
+    let pod = name(labels.map(|of| &of.pod));
+    let whose = match (name(labels.map(|of| &of.namespace)), pod, owner.container().and_then(|of| of.pod)) {
+        (Some(namespace), Some(pod), _) => format!("{namespace}/{pod}"),
+        (None, Some(pod), _) => pod,
+        (_, None, Some(pod)) => format!("pod {}", pod.uid),
+        _ => match owner {
+            Owner::Container(of) => of.runtime.to_string(),
+            Owner::Slurm(_) => "job".to_owned(),
+            Owner::Unit(_) => "service".to_owned(),
+            Owner::Session { .. } => "session".to_owned(),
+            _ => String::new(),
+        },
+    };
+    (who, whose)
+}
+
+fn facts(watch: &Watch<'_>, line: &Line) -> Vec<(&'static str, String)> {
+    let why = |absence: Absence| format!("- ({absence})");
+    let mut facts = vec![
+        ("owner", line.holder.to_string()),
+        ("unit", line.unit.to_string()),
+        ("role", line.role.to_string()),
+        ("memory", line.memory.map_or_else(why, |of| of.to_string())),
+        ("system memory", line.system_memory.map_or_else(why, |of| of.to_string())),
+        ("standing", line.standing.to_string()),
+    ];
+    for of in &line.engines {
+        let time = of.time.map_or_else(why, |time| format!("{time} worked"));
+        facts.push((of.engine.name(), format!("{}{} {time}, {}", of.share, mark(of), of.basis)));
+    }
+    if let Some(absence) = line.untold {
+        facts.push(("untold", absence.to_string()));
+    }
+    if let Some(of) = line.holder.owner().and_then(|owner| watch.facts(owner)) {
+        facts.push(("image", of.labels.image.to_string()));
+    }
+    facts.extend(line.shared_with.iter().map(|other| ("shared with", other.to_string())));
+    facts
+}

@@ -1,0 +1,1 @@
+//! Frames of simulated machines, drawn without a terminal.
