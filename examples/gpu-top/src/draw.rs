@@ -35,7 +35,8 @@ pub(crate) struct Lines {
 
 /// How high a frame is that shows everything.
 pub fn height(view: &View, state: &State, theme: Theme, width: u16) -> u16 {
-    let (units, holders) = (units::lines(view, state, theme, width), holders::lines(view, state, theme, width));
+    let (units, holders) =
+        (units::lines(view, state, theme, width), holders::lines(view, state, theme, width));
     let lines = units.lines.len() + holders.lines.len() + view.troubles.len().min(5) + view.marks.len() + 8;
     u16::try_from(lines).unwrap_or(u16::MAX).min(1000)
 }
@@ -72,7 +73,9 @@ fn body_of(frame: &mut Frame<'_>, area: Rect, view: &View, state: &State, theme:
     match state.page {
         Page::Units => list(frame, area, units::lines(view, state, theme, area.width), None),
         Page::Holders => list(frame, area, holders::lines(view, state, theme, area.width), None),
-        Page::Troubles => list(frame, area, troubles(view, theme, area.width, usize::MAX), Some(state.scroll)),
+        Page::Troubles => {
+            list(frame, area, troubles(view, theme, area.width, usize::MAX), Some(state.scroll))
+        }
         Page::Both => {
             let units = units::lines(view, state, theme, area.width);
             let holders = holders::lines(view, state, theme, area.width);
@@ -175,7 +178,8 @@ fn troubles(view: &View, theme: Theme, width: u16, most: usize) -> Lines {
         .map(|text| Line::from(Span::raw(cut(&format!(" {text}"), width))))
         .collect();
     if view.troubles.len() > most {
-        lines.push(Line::from(Span::styled(format!(" and {} more", view.troubles.len() - most), theme.dim())));
+        lines
+            .push(Line::from(Span::styled(format!(" and {} more", view.troubles.len() - most), theme.dim())));
     }
     Lines { head: Line::from(Span::styled(" NOTES", theme.head())), lines, cursor: 0 }
 }

@@ -16,8 +16,6 @@ use unit::UnitView;
 /// Everything that a frame shows of a machine.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    /// How many looks there have been.
-    pub looks: u64,
     /// When the look was: the time of day, UTC.
     pub time: String,
     /// How long the machine has been up.
@@ -46,7 +44,6 @@ impl View {
 /// Makes views, look after look.
 #[derive(Default)]
 pub struct Viewer {
-    looks: u64,
     traces: Traces,
     geometries: Geometries,
 }
@@ -60,7 +57,6 @@ impl Viewer {
         watch: &Watch<'_>,
         attribution: &Attribution,
     ) -> View {
-        self.looks += 1;
         let (at, wall) = watch.looked_at();
         self.traces.look(watch);
         let inventory = watch.inventory();
@@ -72,12 +68,11 @@ impl Viewer {
         let recorded = node.recorded().map(|when| format!("RECORDED {when}"));
         let simulated = simulated.map(|what| format!("SIMULATED {what}"));
         View {
-            looks: self.looks,
             time: crate::text::time_of_day(wall),
             up: crate::text::span(at.0),
             marks: recorded.into_iter().chain(simulated).collect(),
             units,
-            holders: holder::holders(watch, attribution, &self.traces),
+            holders: holder::holders(watch, attribution),
             outcomes: node.outcomes().iter().map(|of| format!("{}: {}", of.vendor, of.outcome)).collect(),
             troubles: troubles(watch, attribution),
             end: None,

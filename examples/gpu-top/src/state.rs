@@ -37,15 +37,6 @@ pub enum Sort {
 }
 
 impl Sort {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Unit => "unit",
-            Self::Memory => "memory",
-            Self::Engine => "engine",
-            Self::Who => "who",
-        }
-    }
-
     const fn next(self) -> Self {
         match self {
             Self::Unit => Self::Memory,

@@ -11,7 +11,7 @@ use crate::model::unit::UnitView;
 use crate::state::{List, State};
 use crate::text::{bytes, cut};
 
-const NAME: usize = 26;
+const NAME: usize = 28;
 
 /// Everything of what is under the cursor.
 pub fn lines(view: &View, state: &State, theme: Theme, width: u16) -> Lines {

@@ -35,12 +35,8 @@ const KEYS: [&str; 21] = [
 pub fn draw(frame: &mut Frame<'_>, area: Rect, theme: Theme) {
     let width = area.width.min(60);
     let height = area.height.min(u16::try_from(KEYS.len()).unwrap_or(u16::MAX) + 2);
-    let middle = Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    };
+    let middle =
+        Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
     let lines: Vec<Line<'_>> = KEYS.iter().map(|line| Line::raw(format!(" {line}"))).collect();
     let block = Block::bordered().title(" keys and signs ").title_style(theme.head());
     frame.render_widget(Clear, middle);

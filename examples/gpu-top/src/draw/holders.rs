@@ -11,7 +11,7 @@ use crate::model::holder::HolderView;
 use crate::state::{List, Sort, State};
 use crate::text::{bytes, cut};
 
-const PLACE: usize = 12;
+const PLACE: usize = 13;
 const MEMORY: usize = 8;
 const ENGINE: usize = 16;
 const GIVEN: usize = 16;
@@ -38,12 +38,17 @@ impl Columns {
         let has_given = takes(GIVEN);
         let whose = if takes(14) { 14 } else { 0 };
         let bar = if takes(8) { 8 } else { 0 };
-        let processes = if takes(12) { 12 } else { 0 };
-        let more = room.min(10);
-        let (rest, who) = (room - more, who + more);
-        if processes > 0 {
-            return Self { who, whose: whose + rest / 2, bar, has_given, processes: processes + rest - rest / 2 };
-        }
+        let processes = if takes(15) { 15 } else { 0 };
+        // What is left: the rest of names first, then of processes.
+        let mut more = |most: usize| {
+            let more = room.min(most);
+            room -= more;
+            more
+        };
+        let who = who + more(9);
+        let processes = if processes > 0 { processes + more(12) } else { 0 };
+        let whose = if whose > 0 { whose + more(20) } else { 0 };
+        let processes = if processes > 0 { processes + room } else { 0 };
         Self { who, whose, bar, has_given, processes }
     }
 }
@@ -66,7 +71,8 @@ pub fn lines(view: &View, state: &State, theme: Theme, width: u16) -> Lines {
 fn head(columns: &Columns, state: &State, theme: Theme) -> Line<'static> {
     let style = theme.head();
     let arrow = if state.is_reversed { "↑" } else { "↓" };
-    let title = |text: &str, sort: Sort| if state.sort == sort { format!("{text}{arrow}") } else { text.to_owned() };
+    let title =
+        |text: &str, sort: Sort| if state.sort == sort { format!("{text}{arrow}") } else { text.to_owned() };
     let mut spans = vec![Span::styled(" ", style), left(&title("WHO", Sort::Who), columns.who, style)];
     if columns.whose > 0 {
         spans.push(left("OF", columns.whose, style));

@@ -2,9 +2,9 @@
 
 use ratatui::text::{Line, Span};
 
+use super::Lines;
 use super::cells::{bar, cell, history, left, right};
 use super::theme::Theme;
-use super::Lines;
 use crate::model::View;
 use crate::model::slots::Slots;
 use crate::model::trace::thousandths;
@@ -114,8 +114,10 @@ pub fn lines(view: &View, state: &State, theme: Theme, width: u16) -> Lines {
         }
     }
     if shown.is_empty() {
-        let why = if view.units.is_empty() { view.outcomes.clone() } else { vec!["no GPU matches".to_owned()] };
-        let lines_of = why.iter().map(|text| Line::from(Span::raw(cut(&format!(" {text}"), usize::from(width)))));
+        let why =
+            if view.units.is_empty() { view.outcomes.clone() } else { vec!["no GPU matches".to_owned()] };
+        let lines_of =
+            why.iter().map(|text| Line::from(Span::raw(cut(&format!(" {text}"), usize::from(width)))));
         lines.extend(lines_of);
     }
     Lines { head: columns.head(theme), lines, cursor }
@@ -132,7 +134,9 @@ fn row(of: &UnitView, columns: &Columns, theme: Theme, is_chosen: bool) -> Line<
     let longer = place.len().min(7).saturating_sub(PLACE);
     spans.push(left(&of.name, columns.name.saturating_sub(longer), name_style));
     let busy = of.busy.ok().map(|part| part.get());
-    spans.push(cell(&of.busy, BUSY, theme, |part| (format!("{}%", tenths(part.get())), theme.level(part.get()))));
+    spans.push(cell(&of.busy, BUSY, theme, |part| {
+        (format!("{}%", tenths(part.get())), theme.level(part.get()))
+    }));
     if columns.busy_bar > 0 {
         spans.extend(bar(busy, columns.busy_bar, theme));
     }
@@ -183,7 +187,11 @@ fn memory(of: &UnitView, columns: &Columns, theme: Theme) -> Vec<Span<'static>> 
 }
 
 fn tenths(permille: u64) -> String {
-    if permille % 10 == 0 { (permille / 10).to_string() } else { format!("{}.{}", permille / 10, permille % 10) }
+    if permille % 10 == 0 {
+        (permille / 10).to_string()
+    } else {
+        format!("{}.{}", permille / 10, permille % 10)
+    }
 }
 
 /// A board's slots as a bar: partitions where they sit, and what is free.
@@ -219,13 +227,16 @@ mod tests {
     fn no_width_is_too_narrow_and_none_is_left_unused() {
         for width in 0..300 {
             let columns = Columns::of(width);
-            let head: String = columns.head(Theme { color: false }).spans.iter().map(|of| of.content.as_ref()).collect();
+            let head: String =
+                columns.head(Theme { color: false }).spans.iter().map(|of| of.content.as_ref()).collect();
             let least = 1 + PLACE + 1 + 1 + BUSY + 1 + MEMORY + 1;
             let used = head.chars().count();
             assert!(used <= usize::from(width).max(least), "{used} columns of {width}");
         }
         let wide = Columns::of(200);
-        assert!(wide.has_power && wide.has_temperature && wide.has_energy && wide.has_clock && wide.history > 12);
+        assert!(
+            wide.has_power && wide.has_temperature && wide.has_energy && wide.has_clock && wide.history > 12
+        );
         assert!(!Columns::of(50).has_energy);
     }
 }

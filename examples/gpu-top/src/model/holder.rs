@@ -3,7 +3,7 @@
 use gpu_accounting::attribution::{Attribution, Basis, ContradictionKind, EngineUse, Line, Standing};
 use gpu_accounting::{Absence, Bytes, Known, Label, Owner, Permille, UnitId, Watch};
 
-use super::trace::{Traces, thousandths};
+use super::trace::thousandths;
 use super::unit::{Cell, place};
 
 /// What somebody uses of a unit, or was given of it and does not use.
@@ -34,7 +34,7 @@ pub struct HolderView {
 }
 
 /// Who is on what: in the order of units, then by owner; then who was given what and does not use it.
-pub fn holders(watch: &Watch<'_>, attribution: &Attribution, _traces: &Traces) -> Vec<HolderView> {
+pub fn holders(watch: &Watch<'_>, attribution: &Attribution) -> Vec<HolderView> {
     let mut views: Vec<HolderView> = attribution.lines.iter().map(|line| used(watch, line)).collect();
     let idle = attribution.contradictions.iter().filter(|of| of.kind == ContradictionKind::EntitledNotUsed);
     views.extend(idle.map(|of| {
@@ -62,9 +62,7 @@ fn used(watch: &Watch<'_>, line: &Line) -> HolderView {
         Some(owner) => names(watch, owner),
         None => (line.holder.to_string(), String::new()),
     };
-    let total = watch.sample().reading(line.unit).memory_total.ok().map(|of| of.value);
-    let known = || watch.inventory().partition(as_partition(line.unit)?)?.memory_total.value().copied();
-    let total = total.or_else(known);
+    let total = memory_total(watch, line.unit);
     let memory = line.memory.map(|of| of.value);
     let share = memory.ok().zip(total).and_then(|(used, total)| thousandths(used.get(), total.get()));
     let most = line.engines.iter().max_by_key(|of| of.share);
@@ -98,11 +96,12 @@ fn used(watch: &Watch<'_>, line: &Line) -> HolderView {
     }
 }
 
-const fn as_partition(unit: UnitId) -> Option<gpu_accounting::PartitionId> {
-    match unit {
-        UnitId::Partition(id) => Some(id),
-        _ => None,
-    }
+/// The memory that a unit's processes share: a compute instance has its GPU instance's.
+fn memory_total(watch: &Watch<'_>, unit: UnitId) -> Option<Bytes> {
+    let shown = watch.sample().reading(unit).memory_total.ok().map(|of| of.value);
+    let UnitId::Partition(id) = unit else { return shown };
+    let known = || watch.inventory().partition(id)?.memory_total.value().copied();
+    shown.or_else(known).or_else(|| memory_total(watch, id.parent()?.into()))
 }
 
 const fn mark(of: &EngineUse) -> &'static str {
@@ -122,7 +121,7 @@ fn names(watch: &Watch<'_>, owner: &Owner) -> (String, String) {
     let whose = match (name(labels.map(|of| &of.namespace)), pod, owner.container().and_then(|of| of.pod)) {
         (Some(namespace), Some(pod), _) => format!("{namespace}/{pod}"),
         (None, Some(pod), _) => pod,
-        (_, None, Some(pod)) => format!("pod {}", pod.uid),
+        (_, None, Some(pod)) => format!("pod {}", &pod.uid.to_string()[..8]),
         _ => match owner {
             Owner::Container(of) => of.runtime.to_string(),
             Owner::Slurm(_) => "job".to_owned(),
@@ -153,6 +152,9 @@ fn facts(watch: &Watch<'_>, line: &Line) -> Vec<(&'static str, String)> {
     }
     if let Some(of) = line.holder.owner().and_then(|owner| watch.facts(owner)) {
         facts.push(("image", of.labels.image.to_string()));
+    }
+    if let Some(pod) = line.holder.container().and_then(|of| of.pod) {
+        facts.push(("pod", format!("{} ({:?})", pod.uid, pod.qos)));
     }
     facts.extend(line.shared_with.iter().map(|other| ("shared with", other.to_string())));
     facts

@@ -75,7 +75,8 @@ impl Traces {
             };
             self.units.entry(unit).or_default().push(busy, memory);
             let Ok(energy) = reading.energy else { continue };
-            let spent = self.spent.entry(unit).or_insert(Spent { last: energy.value, sum: Microjoules::ZERO });
+            let spent =
+                self.spent.entry(unit).or_insert(Spent { last: energy.value, sum: Microjoules::ZERO });
             // A counter that fell has begun anew: what it shows came since.
             let grown = energy.value.checked_sub(spent.last).unwrap_or(energy.value);
             spent.sum = spent.sum.saturating_add(grown);

@@ -35,8 +35,6 @@ pub struct UnitView {
     /// How its memory is somebody's, nobody's and free.
     pub balance: Cell<Balance>,
     pub slots: Option<Slots>,
-    /// Owners on it and on what lies in it.
-    pub holders: usize,
     /// Every metric, with its value and source or why there is none.
     pub metrics: Vec<(&'static str, Result<(String, String), Absence>)>,
     /// What it is, line by line.
@@ -58,7 +56,8 @@ pub fn device(
     view.name = device.name.clone();
     view.slots = slots;
     // What the inventory knows is better than nothing, and does not change while a GPU sleeps.
-    view.memory_total = view.memory_total.or_else(|absence| device.memory_total.value().copied().ok_or(absence));
+    view.memory_total =
+        view.memory_total.or_else(|absence| device.memory_total.value().copied().ok_or(absence));
     view.facts = vec![
         ("id", device.id.to_string()),
         ("vendor's name", device.vendor_name.to_string()),
@@ -84,7 +83,8 @@ fn partition(mut view: UnitView, part: &Partition, depth: usize) -> UnitView {
     view.depth = depth;
     view.place = format!("{}:{}", part.kind(), part.id.index());
     view.name = part.profile.to_string();
-    view.memory_total = view.memory_total.or_else(|absence| part.memory_total.value().copied().ok_or(absence));
+    view.memory_total =
+        view.memory_total.or_else(|absence| part.memory_total.value().copied().ok_or(absence));
     view.facts = vec![
         ("id", part.id.to_string()),
         ("vendor's name", part.vendor_name.to_string()),
@@ -100,9 +100,6 @@ fn partition(mut view: UnitView, part: &Partition, depth: usize) -> UnitView {
 fn one(watch: &Watch<'_>, attribution: &Attribution, traces: &Traces, unit: UnitId) -> UnitView {
     let reading = watch.sample().reading(unit);
     let balance = attribution.balance(unit).ok_or(Absence::NotYet).and_then(|of| of.memory);
-    let mut holders: Vec<_> = attribution.on(unit).map(|line| line.holder.to_string()).collect();
-    holders.sort();
-    holders.dedup();
     UnitView {
         unit,
         depth: 0,
@@ -119,7 +116,6 @@ fn one(watch: &Watch<'_>, attribution: &Attribution, traces: &Traces, unit: Unit
         history: traces.of(unit),
         balance,
         slots: None,
-        holders: holders.len(),
         metrics: metrics(reading),
         facts: Vec::new(),
     }
