@@ -12,6 +12,9 @@ use super::trace::{Shown, Traces};
 /// A number, or why there is none.
 pub type Cell<T> = Result<T, Absence>;
 
+/// A number as text with its source, or why there is none.
+pub type Told = Result<(String, String), Absence>;
+
 /// A device or partition as it is shown.
 #[derive(Clone, Debug)]
 pub struct UnitView {
@@ -36,7 +39,7 @@ pub struct UnitView {
     pub balance: Cell<Balance>,
     pub slots: Option<Slots>,
     /// Every metric, with its value and source or why there is none.
-    pub metrics: Vec<(&'static str, Result<(String, String), Absence>)>,
+    pub metrics: Vec<(&'static str, Told)>,
     /// What it is, line by line.
     pub facts: Vec<(&'static str, String)>,
 }
@@ -125,7 +128,7 @@ fn value<T>(measured: Result<Measured<T>, Absence>) -> Cell<T> {
     measured.map(|of| of.value)
 }
 
-fn metrics(reading: &Reading) -> Vec<(&'static str, Result<(String, String), Absence>)> {
+fn metrics(reading: &Reading) -> Vec<(&'static str, Told)> {
     let shown = reading.iter().map(|(metric, value)| {
         let value = value.map(|of| {
             let window = of.window().map(|window| format!(", over {window}")).unwrap_or_default();
