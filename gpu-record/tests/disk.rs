@@ -15,7 +15,7 @@ use looks::{looks as looks_at, read};
 #[test]
 fn a_disk_that_is_full_from_the_start_is_named_before_there_is_anything_to_lose() {
     let (head, _) = looks_at("b60-2", 1);
-    let error = Recorder::append("/dev/full", head).err().expect("it takes nothing");
+    let error = Recorder::append("/dev/full", head).expect_err("it takes nothing");
     assert_eq!(error.kind(), "full");
     assert!(error.to_string().starts_with("/dev/full: "), "{error}");
 }
