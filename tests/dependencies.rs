@@ -45,6 +45,17 @@ fn the_facade_with_the_states_of_runtimes_needs_at_most_40_crates() {
     at_most(40, &["-p", "gpu-accounting", "--features", "containers"]);
 }
 
+/// Recording costs three crates, and none of those who do not record.
+#[test]
+fn recordings_are_for_those_who_ask() {
+    let (without, with) =
+        (tree(&["-p", "gpu-accounting"]), tree(&["-p", "gpu-accounting", "--features", "record"]));
+    let more: BTreeSet<&str> =
+        with.difference(&without).filter_map(|package| package.split(' ').next()).collect();
+    assert_eq!(more, BTreeSet::from(["adler2", "gpu-record", "miniz_oxide"]));
+    at_most(40, &["-p", "gpu-accounting", "--features", "record,containers"]);
+}
+
 /// Nothing that compiles C, generates bindings or links a vendor's library is in the tree.
 #[test]
 fn no_c_compiler_and_no_vendor_sdk_is_needed() {
@@ -73,6 +84,7 @@ fn arrows_point_down() {
     assert_eq!(family("gpu-nvidia-mig"), set(&["gpu-core", "gpu-nvidia-mig"]));
     // The one exception to "gpu-sim needs core alone": plain data, see ARCHITECTURE.md.
     assert_eq!(family("gpu-sim"), set(&["gpu-core", "gpu-nvidia-mig", "gpu-sim"]));
+    assert_eq!(family("gpu-record"), set(&["gpu-core", "gpu-record"]));
     assert_eq!(family("gpu-nvidia"), set(&["gpu-core", "gpu-host", "gpu-nvidia-mig", "gpu-nvidia"]));
     for vendor in ["gpu-amd", "gpu-intel"] {
         assert_eq!(family(vendor), set(&["gpu-core", "gpu-host", vendor]));
