@@ -65,6 +65,12 @@ impl Viewer {
             let slots = self.geometries.slots(node, device);
             unit::device(watch, attribution, &self.traces, (number, device), slots, &mut units);
         }
+        let mut holders = holder::holders(watch, attribution);
+        let shown: Vec<_> = holders.iter().map(holder::HolderView::shown).collect();
+        self.traces.holders(&shown);
+        for of in &mut holders {
+            of.history = self.traces.of_holder(of.unit, &of.key);
+        }
         let recorded = node.recorded().map(|when| format!("RECORDED {when}"));
         let simulated = simulated.map(|what| format!("SIMULATED {what}"));
         View {
@@ -72,7 +78,7 @@ impl Viewer {
             up: crate::text::span(at.0),
             marks: recorded.into_iter().chain(simulated).collect(),
             units,
-            holders: holder::holders(watch, attribution),
+            holders,
             outcomes: node.outcomes().iter().map(|of| format!("{}: {}", of.vendor, of.outcome)).collect(),
             troubles: troubles(watch, attribution),
             end: None,

@@ -34,6 +34,8 @@ pub enum Sort {
     Memory,
     Engine,
     Who,
+    /// By pod, namespace or kind of owner.
+    Of,
 }
 
 impl Sort {
@@ -42,7 +44,8 @@ impl Sort {
             Self::Unit => Self::Memory,
             Self::Memory => Self::Engine,
             Self::Engine => Self::Who,
-            Self::Who => Self::Unit,
+            Self::Who => Self::Of,
+            Self::Of => Self::Unit,
         }
     }
 }
@@ -113,13 +116,14 @@ impl State {
             Sort::Memory => holders.sort_by_key(|of| std::cmp::Reverse(memory(of))),
             Sort::Engine => holders.sort_by_key(|of| std::cmp::Reverse(engine(of))),
             Sort::Who => holders.sort_by(|one, other| one.who.cmp(&other.who)),
+            Sort::Of => holders.sort_by(|one, other| (&one.whose, &one.who).cmp(&(&other.whose, &other.who))),
         }
         if self.is_reversed {
             holders.reverse();
             holders.sort_by_key(|of| match self.sort {
                 Sort::Memory => memory(of).is_none(),
                 Sort::Engine => engine(of).is_none(),
-                Sort::Unit | Sort::Who => false,
+                Sort::Unit | Sort::Who | Sort::Of => false,
             });
         }
         holders

@@ -223,10 +223,32 @@ fn sorts_order_and_what_has_no_number_comes_last() {
     press(&mut state, &view, "r");
     let engines: Vec<_> = state.holders(&view).iter().map(|of| of.engine.and_then(Result::ok)).collect();
     assert!(engines[told..].iter().all(Option::is_none) && engines[0] <= engines[told - 1], "{engines:?}");
-    press(&mut state, &view, "rs");
+    press(&mut state, &view, "rss");
+    let whose: Vec<_> = state.holders(&view).iter().map(|of| of.whose.clone()).collect();
+    assert!(
+        whose.is_sorted() && whose.windows(2).any(|pair| pair[0] == pair[1]),
+        "a pod's together: {whose:?}"
+    );
+    press(&mut state, &view, "ssss");
     let who: Vec<_> = state.holders(&view).iter().map(|of| of.who.clone()).collect();
     assert!(who.is_sorted(), "{who:?}");
     assert!(drawn(&view, &state, 120, 40).contains("WHO↓"));
+}
+
+#[test]
+fn a_holder_has_a_history_of_its_own() {
+    let view = view_of(&world("mixed"), 5);
+    let of = |who: &str| view.holders.iter().find(|of| of.processes[0].ends_with(who)).expect("it is there");
+    let worker = &of("worker-a").history;
+    // At the first look there is no time to count, and the driver's estimate is there.
+    assert_eq!((worker.what, worker.values.len()), ("busy", 5));
+    assert!(worker.values[1..].iter().all(|value| *value == Some(300)), "{worker:?}");
+    assert_eq!(of("llm-serve").history.what, "mem", "nothing tells how busy it is");
+    assert!(
+        drawn(&view, &State::default(), 170, 40)
+            .lines()
+            .any(|line| line.contains("WHO") && line.contains("HISTORY"))
+    );
 }
 
 #[test]

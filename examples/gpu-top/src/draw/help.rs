@@ -21,7 +21,7 @@ const KEYS: [&str; 21] = [
     "BUSY        part of the time in which anything ran",
     "MEMORY      used of what there is",
     "ENERGY      since the first look",
-    "HISTORY     of BUSY; of MEMORY where that is not told",
+    "HISTORY     of BUSY or ENGINE; of MEMORY where not told",
     "HELD        what the kernel lets it at, or a file says",
     "~ ≈         the driver's estimate; apportioned by rule",
     "n/a         the driver has no such number",

@@ -4,7 +4,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::Lines;
-use super::cells::{bar, cell, left, right};
+use super::cells::{bar, cell, history, left, right};
 use super::theme::Theme;
 use crate::model::View;
 use crate::model::holder::HolderView;
@@ -23,6 +23,7 @@ struct Columns {
     bar: usize,
     has_given: bool,
     processes: usize,
+    history: usize,
 }
 
 impl Columns {
@@ -39,6 +40,7 @@ impl Columns {
         let whose = if takes(14) { 14 } else { 0 };
         let bar = if takes(8) { 8 } else { 0 };
         let processes = if takes(15) { 15 } else { 0 };
+        let history = if takes(12) { 12 } else { 0 };
         // What is left: the rest of names first, then of processes.
         let mut more = |most: usize| {
             let more = room.min(most);
@@ -49,7 +51,7 @@ impl Columns {
         let processes = if processes > 0 { processes + more(12) } else { 0 };
         let whose = if whose > 0 { whose + more(20) } else { 0 };
         let processes = if processes > 0 { processes + room } else { 0 };
-        Self { who, whose, bar, has_given, processes }
+        Self { who, whose, bar, has_given, processes, history }
     }
 }
 
@@ -75,7 +77,7 @@ fn head(columns: &Columns, state: &State, theme: Theme) -> Line<'static> {
         |text: &str, sort: Sort| if state.sort == sort { format!("{text}{arrow}") } else { text.to_owned() };
     let mut spans = vec![Span::styled(" ", style), left(&title("WHO", Sort::Who), columns.who, style)];
     if columns.whose > 0 {
-        spans.push(left("OF", columns.whose, style));
+        spans.push(left(&title("OF", Sort::Of), columns.whose, style));
     }
     spans.push(left(&title("ON", Sort::Unit), PLACE, style));
     spans.push(right(&title("MEMORY", Sort::Memory), MEMORY, style));
@@ -88,6 +90,9 @@ fn head(columns: &Columns, state: &State, theme: Theme) -> Line<'static> {
     }
     if columns.processes > 0 {
         spans.push(left("PROCESSES", columns.processes, style));
+    }
+    if columns.history > 0 {
+        spans.push(Span::styled(format!("{:>1$}", "HISTORY", columns.history), style));
     }
     Line::from(spans)
 }
@@ -120,6 +125,9 @@ fn row(of: &HolderView, columns: &Columns, theme: Theme, is_chosen: bool) -> Lin
     }
     if columns.processes > 0 {
         spans.push(left(&processes(of, columns.processes), columns.processes, theme.dim()));
+    }
+    if columns.history > 0 {
+        spans.push(history(&of.history, columns.history, theme));
     }
     let line = Line::from(spans);
     if is_chosen { line.style(theme.bold()) } else { line }

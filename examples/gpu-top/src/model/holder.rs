@@ -3,13 +3,15 @@
 use gpu_accounting::attribution::{Attribution, Basis, ContradictionKind, EngineUse, Line, Standing};
 use gpu_accounting::{Absence, Bytes, Known, Label, Owner, Permille, UnitId, Watch};
 
-use super::trace::thousandths;
+use super::trace::{Shown, thousandths};
 use super::unit::{Cell, place};
 
 /// What somebody uses of a unit, or was given of it and does not use.
 #[derive(Clone, Debug)]
 pub struct HolderView {
     pub unit: UnitId,
+    /// What tells it from others on the unit.
+    pub key: String,
     /// `#0 gi:1 ci:0`.
     pub place: String,
     /// The container's name, or who it is.
@@ -29,8 +31,18 @@ pub struct HolderView {
     pub is_at_odds: bool,
     /// Number and name of each process.
     pub processes: Vec<String>,
+    pub history: Shown,
     /// Everything that is known, line by line.
     pub facts: Vec<(&'static str, String)>,
+}
+
+impl HolderView {
+    /// What of it is kept from look to look: the shares of engine and memory, in thousandths.
+    pub fn shown(&self) -> (UnitId, String, Option<u16>, Option<u16>) {
+        let engine = self.engine.and_then(Result::ok).map(|(_, share, _)| share.get().min(1000));
+        let engine = engine.and_then(|share| u16::try_from(share).ok());
+        (self.unit, self.key.clone(), engine, self.memory_share)
+    }
 }
 
 /// Who is on what: in the order of units, then by owner; then who was given what and does not use it.
@@ -41,6 +53,7 @@ pub fn holders(watch: &Watch<'_>, attribution: &Attribution) -> Vec<HolderView> 
         let (who, whose) = names(watch, &of.owner);
         HolderView {
             unit: of.unit,
+            key: format!("{:?} unused", of.owner),
             place: place(watch.inventory(), of.unit),
             who,
             whose,
@@ -51,6 +64,7 @@ pub fn holders(watch: &Watch<'_>, attribution: &Attribution) -> Vec<HolderView> 
             memory_limit: None,
             is_at_odds: true,
             processes: Vec::new(),
+            history: Shown::default(),
             facts: vec![("owner", of.owner.to_string()), ("unit", of.unit.to_string())],
         }
     }));
@@ -82,6 +96,7 @@ fn used(watch: &Watch<'_>, line: &Line) -> HolderView {
     });
     HolderView {
         unit: line.unit,
+        key: format!("{:?} {}", line.holder, line.role),
         place: place(watch.inventory(), line.unit),
         who,
         whose,
@@ -92,6 +107,7 @@ fn used(watch: &Watch<'_>, line: &Line) -> HolderView {
         memory_limit,
         is_at_odds: line.standing == Standing::NotEntitled,
         processes: processes.collect(),
+        history: Shown::default(),
         facts: facts(watch, line),
     }
 }
@@ -116,7 +132,9 @@ const fn mark(of: &EngineUse) -> &'static str {
 fn names(watch: &Watch<'_>, owner: &Owner) -> (String, String) {
     let labels = watch.facts(owner).map(|facts| &facts.labels);
     let name = |label: Option<&Known<Label>>| label?.value().map(ToString::to_string);
-    let who = name(labels.map(|of| &of.container)).unwrap_or_else(|| owner.to_string());
+    let who = name(labels.map(|of| &of.container));
+    let id = || owner.container().map_or_else(|| owner.to_string(), |of| of.id.short().to_owned());
+    let who = who.unwrap_or_else(id);
     let pod = name(labels.map(|of| &of.pod));
     let whose = match (name(labels.map(|of| &of.namespace)), pod, owner.container().and_then(|of| of.pod)) {
         (Some(namespace), Some(pod), _) => format!("{namespace}/{pod}"),

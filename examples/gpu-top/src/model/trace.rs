@@ -56,6 +56,7 @@ struct Spent {
 pub struct Traces {
     units: BTreeMap<UnitId, Trace>,
     spent: BTreeMap<UnitId, Spent>,
+    holders: BTreeMap<(UnitId, String), Trace>,
 }
 
 impl Traces {
@@ -82,6 +83,19 @@ impl Traces {
             spent.sum = spent.sum.saturating_add(grown);
             spent.last = energy.value;
         }
+    }
+
+    /// Takes over what holders showed: the share of the engine that works most for each, and of the
+    /// unit's memory. Who is on nothing any more is forgotten.
+    pub fn holders(&mut self, shown: &[(UnitId, String, Option<u16>, Option<u16>)]) {
+        self.holders.retain(|(unit, who), _| shown.iter().any(|of| of.0 == *unit && of.1 == *who));
+        for (unit, who, engine, memory) in shown {
+            self.holders.entry((*unit, who.clone())).or_default().push(*engine, *memory);
+        }
+    }
+
+    pub fn of_holder(&self, unit: UnitId, who: &str) -> Shown {
+        self.holders.get(&(unit, who.to_owned())).map(Trace::shown).unwrap_or_default()
     }
 
     pub fn of(&self, unit: UnitId) -> Shown {
