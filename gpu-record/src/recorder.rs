@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use gpu_core::recorded::{Redactor, Sort, Writer, frame};
@@ -18,6 +18,27 @@ const LEVEL: u8 = 6;
 /// Adds moments to a recording, in a file or anywhere else.
 ///
 /// Every so often it adds a head by itself, so that what is damaged takes less with it.
+///
+/// ```
+/// use gpu_accounting::{Node, record::{Recorder, Redaction}};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let path = std::env::temp_dir().join(format!("gpu-recorder-{}.gpurec", std::process::id()));
+/// # let _ = std::fs::remove_file(&path);
+/// # let node = Node::builder().machine(gpu_sim::Machine::preset("mixed")?).build();
+/// let mut head = node.recording_head("my-agent 1.0");
+/// head.redacted = Redaction::EVERYTHING;
+/// let mut recorder = Recorder::append(&path, head)?;
+/// let mut watch = node.watch();
+/// watch.look();
+/// match recorder.add(&watch.moment()) {
+///     Ok(bytes) => println!("{bytes} bytes more"),
+///     Err(error) if error.kind() == "full" => println!("later, when there is room: {error}"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # std::fs::remove_file(&path)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Recorder {
     out: Out,
@@ -46,7 +67,8 @@ impl Recorder {
         Self::begin(Out::file(file, path, 0), head)
     }
 
-    /// Goes on with a recording; begins one where there is no file, or an empty one.
+    /// Goes on with a recording, which is read once for that; begins one where there is no file, or an
+    /// empty one.
     ///
     /// A frame at the end that was not written to its end, as a program leaves it that was killed, is
     /// taken off: [`removed`](Self::removed) says how long it was. Damage that is anything else is left
@@ -248,14 +270,5 @@ impl Out {
             }
         }
         Ok(())
-    }
-}
-
-impl From<Error> for io::Error {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Io { error, .. } => error,
-            error => Self::other(error),
-        }
     }
 }

@@ -30,6 +30,22 @@ pub enum Item {
 /// Reads heads and moments one by one, as an iterator.
 ///
 /// It ends after the last, or with the error that says where and how it cannot be read any further.
+///
+/// ```
+/// use gpu_record::{Item, Recording};
+/// let mut recording = Recording::from_reader(&b"GPUR, and then something else"[..]);
+/// let error = recording.next().expect("it is not empty").unwrap_err();
+/// assert_eq!((error.kind(), error.position()), ("malformed", Some(0)));
+/// assert!(recording.next().is_none());
+/// for item in Recording::from_reader(&b""[..]) {
+///     match item? {
+///         Item::Moment(moment) => println!("{} units", moment.sample.units.len()),
+///         Item::Head(head) => println!("by {}", head.by),
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), gpu_record::Error>(())
+/// ```
 pub struct Recording {
     from: Box<dyn Read + Send>,
     at: String,
