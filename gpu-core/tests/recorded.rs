@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use gpu_core::recorded::{Containers, Error, Head, Moment, Named, Reader, VendorSeen, Writer};
+use gpu_core::recorded::{
+    Containers, Error, Head, Moment, Named, Reader, Redaction, Redactor, VendorSeen, Writer,
+};
 use gpu_core::*;
 
 const AT: BootTime = BootTime(5_000_000_000);
@@ -396,4 +398,113 @@ fn moments_out_of_order_are_refused() {
     assert!(reader.moment(&frames[0]).is_err());
     reader.head(&bytes).expect("it is read");
     assert_eq!(reader.moment(&frames[0]).as_ref(), Ok(&moments[0]));
+}
+
+/// A moment in which everything that can have a name or a number of somebody's has one that is known.
+fn secrets() -> Moment {
+    let pid = Pid(3_141_592);
+    let unit: UnitId = "nvidia:pci:0000:1b:00.0".parse().expect("a unit");
+    let mut moment = Moment::new(AT, WallTime(1));
+    let mut container = Container::new(Runtime::Docker, "SECRET-container".parse().expect("an id"));
+    let uid = "5ec5e700-5ec5-4e75-8ec5-5ec5e75ec5e7".parse().expect("a UUID");
+    container.pod = Some(Pod { uid, qos: QosClass::Burstable });
+    container.user = Some(2_718_281);
+    let mut job = SlurmJob::new(Some(1_618_033));
+    job.user = Some(2_718_281);
+    let owners = [
+        Owner::Container(container),
+        Owner::Slurm(job),
+        Owner::Unit(UnitName::new("SECRET-unit")),
+        Owner::Session { user: 2_718_281 },
+    ];
+    let name = ProcessName::new(b"SECRET-process");
+    let mut sweep = Sweep::new();
+    let mut containers = Containers::default();
+    for (number, owner) in (0_u32..).zip(&owners) {
+        let key = ProcessKey { boot: head().boot, pid: Pid(pid.0 + number), start: BootTime(9) };
+        let mut process = SweptProcess::new(key, name);
+        process.owner = Ok(owner.clone());
+        let mut client = DrmClient::new(DeviceNumber { major: 226, minor: 128 });
+        client.also = vec![Pid(pid.0 + 10)];
+        process.clients.push(client);
+        sweep.processes.push(process);
+        let mut ended = EndedProcess::new(key, name, BootTime(10));
+        ended.owner = Ok(owner.clone());
+        sweep.ended.push(ended);
+        let label = |of: &str| Known::from(Label::new(&format!("SECRET-{of}"), LabelSource::OciBundle));
+        let mut labels = Labels::unsupported("none");
+        labels.container = label("name");
+        labels.image = label("image");
+        labels.pod = label("pod");
+        labels.namespace = label("namespace");
+        containers.named.push(Named::new(owner.clone(), pid, labels));
+        let given = EvidenceSource::Environment;
+        containers.evidence.give(owner, unit, given, Strength::Declared);
+        containers.evidence.leave(owner, given, "SECRET-text", WHY);
+        containers.evidence.unrestrict(owner);
+        let memory = KernelMemory::new(owner.clone(), unit.device(), Tag::literal("vram"), Bytes(1));
+        containers.kernel_memory = Ok(vec![memory]);
+    }
+    moment.sweep = Some(sweep);
+    moment.containers = Some(containers);
+    let mut process = ProcessReading::new(unit, pid, PidView::Host, Absence::NotYet);
+    process.name = Ok(name);
+    moment.sample.processes.push(process);
+    let ended = EndedReading::new(pid, PidView::Host, Source::Nvml, Absence::NotYet);
+    moment.sample.ended.push(EndedList::new(unit.device(), Ok(vec![ended])));
+    let at = format!("/proc/{}/fdinfo", pid.0);
+    let error = gpu_core::Error::new(ErrorKind::Io, at.clone(), format!("{at}: EACCES"));
+    moment.sample.problems.push(Problem::new(Vendor::NVIDIA, &error));
+    moment.inventory.problems.push(Problem::new(Vendor::NVIDIA, &error));
+    moment
+}
+
+#[test]
+fn nothing_of_anybodys_is_left_where_it_shall_be_hidden() {
+    let plain = format!("{:?}", secrets());
+    let told = |text: &str| {
+        let words = ["SECRET", "31415", "2718281", "1618033", "5ec5e700"];
+        words.into_iter().filter(|word| text.contains(word)).collect::<Vec<_>>()
+    };
+    // Debug prints process names as they are, so that none is overlooked.
+    assert_eq!(told(&plain).len(), 5, "{plain}");
+    let mut redactor = Redactor::new(Redaction::EVERYTHING);
+    let mut moment = secrets();
+    redactor.redact(&mut moment);
+    let hidden = format!("{moment:?}");
+    assert!(told(&hidden).is_empty(), "{:?} in {hidden}", told(&hidden));
+    // What is the same is still the same, in the next moment too.
+    let mut next = secrets();
+    redactor.redact(&mut next);
+    assert_eq!(next, moment);
+    let owner = |at: usize| moment.sweep.as_ref().expect("swept").processes[at].owner.clone();
+    let named = &moment.containers.as_ref().expect("read").named;
+    assert!((0..4).all(|at| owner(at).as_ref() == Ok(&named[at].owner)), "{hidden}");
+    let labels = &named[0].labels;
+    let four = [&labels.container, &labels.image, &labels.pod, &labels.namespace];
+    let distinct: BTreeSet<_> = four.iter().map(|label| label.value()).collect();
+    assert_eq!(distinct.len(), 4, "different names have different pseudonyms");
+
+    let mut only_pids = Redaction::NOTHING;
+    only_pids.pids = true;
+    let mut moment = secrets();
+    Redactor::new(only_pids).redact(&mut moment);
+    assert_eq!(told(&format!("{moment:?}")), ["SECRET", "2718281", "1618033", "5ec5e700"]);
+}
+
+#[test]
+fn processes_are_in_order_by_their_pseudonyms_too() {
+    let mut moment = secrets();
+    let numbers: Vec<Pid> =
+        moment.sweep.iter().flat_map(|sweep| &sweep.processes).map(|of| of.key.pid).collect();
+    // The last process of the sweep is the first that is met, and becomes number 1.
+    moment.sample.processes[0].pid = *numbers.last().expect("there are four");
+    let start = moment.sample.processes[0].start;
+    Redactor::new(Redaction::EVERYTHING).redact(&mut moment);
+    let sweep = moment.sweep.as_ref().expect("swept");
+    assert!(sweep.processes.is_sorted_by_key(|process| process.key.pid));
+    assert!(sweep.process(Pid(1)).is_some_and(|process| matches!(process.owner, Ok(Owner::Session { .. }))));
+    assert_eq!((moment.sample.processes[0].pid, moment.sample.processes[0].start), (Pid(1), start));
+    // A recording of it can be read.
+    assert_eq!(round(&head(), std::slice::from_ref(&moment)).1, [moment]);
 }
