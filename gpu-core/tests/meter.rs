@@ -438,10 +438,10 @@ fn rules_are_what_they_are_called() {
     assert_eq!((energy, basis), ([600, 300, 0], Some(Basis::Apportioned(Rule::ByEngineTime))));
 }
 
-/// dcgm-exporter shows a small MIG instance that is busy as busy as a large one, and who charges by that
-/// charges them alike: https://github.com/NVIDIA/dcgm-exporter/issues/376. Here a 1g and a 3g
-/// instance are busy all the time; what they used and the energy that it took is as their compute
-/// units are.
+/// Kepler spreads a GPU's power over MIG instances by how active each is (`DCGM_FI_PROF_GR_ENGINE_ACTIVE`,
+/// as dcgm-exporter shows it of the instance alone), and a busy small instance is charged like a busy
+/// large one. Here a 1g and a 3g instance are busy all the time: the energy that it took is as their
+/// compute units are.
 #[test]
 fn a_small_instance_is_not_charged_like_a_large_one() {
     let mut hand = Hand::new("mixed", Rules::new());
@@ -477,9 +477,10 @@ fn a_small_instance_is_not_charged_like_a_large_one() {
     assert_eq!(a, (400_000_000 * large + (large + small) / 2) / (large + small));
 }
 
-/// Kepler gave every pod on a node the power of the whole GPU
-/// (https://github.com/sustainable-computing-io/kepler/issues/1399): three pods, three times the
-/// power. Here the pods' energy is the counter's, once.
+/// Kepler counted a GPU's energy once for each process (sustainable-computing-io/kepler#956), and
+/// dcgm-exporter shows each pod that shares a GPU the whole GPU's numbers (NVIDIA/dcgm-exporter#587):
+/// three pods make three times the power and the time. Here they make the counter's, and the GPU's,
+/// once.
 #[test]
 fn power_is_not_copied_to_every_pod() {
     let (mut hand, gpu) = one_gpu(Rules::new());
@@ -500,6 +501,9 @@ fn power_is_not_copied_to_every_pod() {
         ['a', 'b', 'c'].map(|digit| part(&statement, gpu, &docker(digit), Dimension::Energy)).iter().sum();
     assert_eq!(pods, 60 * 300_000_000);
     assert_eq!(statement.sum(gpu, Dimension::Energy).total, pods);
+    let busy = statement.sum(gpu, Dimension::Busy);
+    assert_eq!((busy.total, busy.attributed), (60_000_000_000, 36_000_000_000));
+    assert_eq!(part(&statement, gpu, &docker('a'), Dimension::Busy), 12_000_000_000);
 }
 
 /// Two dies, one counter (MI250X): both dies' containers share what the one shows.
