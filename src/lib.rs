@@ -46,12 +46,13 @@
 //! - Everything else is the model, from [`gpu_core`].
 //!
 //! # Features
+//! `sampler`: [`sampler`], which looks turn after turn on threads of its own.
 //! `level-zero`: Intel's Sysman library as a second source for `intel`, loaded at run time.
 //! `nvidia`, `amd`, `intel` (all on): the vendors. Each needs nothing at build time, and at run
 //! time only what it finds. `serde`: see [`gpu_core`].
 //!
 //! # What it never does
-//! It starts no process or thread, prints nothing, reads no environment variable, wakes no GPU
+//! It starts no process, and no thread but those of a [`sampler`] that is started; it prints nothing, reads no environment variable, wakes no GPU
 //! that sleeps, and changes no setting.
 
 #![forbid(unsafe_code)]
@@ -60,6 +61,8 @@ mod builder;
 mod given;
 mod join;
 mod node;
+#[cfg(feature = "sampler")]
+pub mod sampler;
 mod system;
 mod unmanaged;
 mod watch;
