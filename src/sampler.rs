@@ -40,7 +40,7 @@
 mod builder;
 mod conductor;
 mod keeper;
-mod observation;
+mod observed;
 mod published;
 mod reader;
 mod schedule;
@@ -54,7 +54,7 @@ use std::time::{Duration, Instant};
 use gpu_core::{Error, Evidence, Vendor};
 
 pub use builder::SamplerBuilder;
-pub use observation::{Answer, Cost, Observation, VendorLook};
+pub use observed::{Answer, Cost, Observed, VendorLook};
 pub use published::{Next, Totals};
 
 use crate::node::Node;
@@ -85,13 +85,13 @@ impl Sampler {
 
     /// The latest observation; `None` before the first.
     #[must_use]
-    pub fn latest(&self) -> Option<Arc<Observation>> {
+    pub fn latest(&self) -> Option<Arc<Observed>> {
         self.published.latest()
     }
 
     /// The observations that are kept, the oldest first.
     #[must_use]
-    pub fn history(&self) -> Vec<Arc<Observation>> {
+    pub fn history(&self) -> Vec<Arc<Observed>> {
         self.published.history()
     }
 
@@ -99,7 +99,7 @@ impl Sampler {
     ///
     /// # Errors
     /// `TimedOut` when there is none in that time.
-    pub fn wait_next(&self, patience: Duration) -> Result<Arc<Observation>, Error> {
+    pub fn wait_next(&self, patience: Duration) -> Result<Arc<Observed>, Error> {
         self.wait_after(self.latest().map(|latest| latest.number), patience)
     }
 
@@ -124,7 +124,7 @@ impl Sampler {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn wait_after(&self, seen: Option<u64>, patience: Duration) -> Result<Arc<Observation>, Error> {
+    pub fn wait_after(&self, seen: Option<u64>, patience: Duration) -> Result<Arc<Observed>, Error> {
         self.published.wait(seen, patience)
     }
 
@@ -136,10 +136,10 @@ impl Sampler {
     }
 
     /// A channel that each observation is sent to from now on. While `room` of them are not taken,
-    /// further ones are not sent: [`Observation::number`] shows the gap, [`Totals::undelivered`] counts
+    /// further ones are not sent: [`Observed::number`] shows the gap, [`Totals::undelivered`] counts
     /// them. The channel ends with the sampler; dropping it is all that it takes to leave.
     #[must_use]
-    pub fn subscribe(&self, room: usize) -> Receiver<Arc<Observation>> {
+    pub fn subscribe(&self, room: usize) -> Receiver<Arc<Observed>> {
         self.published.subscribe(room)
     }
 

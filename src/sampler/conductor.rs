@@ -9,7 +9,7 @@ use gpu_core::{
 };
 
 use super::keeper::{Finished, KeepAnswer, KeepOrder, KeepTask};
-use super::observation::{Answer, Cost, Observation, VendorLook, span};
+use super::observed::{Answer, Cost, Observed, VendorLook, span};
 use super::published::Published;
 use super::reader::{ReadAnswer, ReadOrder};
 use super::schedule::Schedule;
@@ -198,7 +198,7 @@ impl Conductor {
                 let Finished { inventory, sample, sweep, attribution, .. } = *finished;
                 self.state.inventory = Arc::clone(&inventory);
                 let attribution = Ok(attribution);
-                Observation {
+                Observed {
                     number: turn,
                     taken_at,
                     wall,
@@ -211,7 +211,7 @@ impl Conductor {
                     cost,
                 }
             }
-            None => Observation {
+            None => Observed {
                 number: turn,
                 taken_at,
                 wall,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use gpu_core::{Error, ErrorKind, Nanoseconds};
 
-use super::observation::{Answer, Observation};
+use super::observed::{Answer, Observed};
 
 /// What a sampler has done since it was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,9 +39,9 @@ pub(super) struct Published {
 
 #[derive(Debug)]
 struct State {
-    history: VecDeque<Arc<Observation>>,
+    history: VecDeque<Arc<Observed>>,
     keep: usize,
-    subscribers: Vec<SyncSender<Arc<Observation>>>,
+    subscribers: Vec<SyncSender<Arc<Observed>>>,
     wakers: Vec<Waker>,
     totals: Totals,
     has_ended: bool,
@@ -65,7 +65,7 @@ impl Published {
     }
 
     /// Shows an observation to everybody. Nobody can hold it up: who has no room misses it.
-    pub(super) fn publish(&self, observation: Arc<Observation>) {
+    pub(super) fn publish(&self, observation: Arc<Observed>) {
         let mut state = self.lock();
         count(&mut state.totals, &observation);
         let mut undelivered = 0;
@@ -102,11 +102,11 @@ impl Published {
         }
     }
 
-    pub(super) fn latest(&self) -> Option<Arc<Observation>> {
+    pub(super) fn latest(&self) -> Option<Arc<Observed>> {
         self.lock().history.back().cloned()
     }
 
-    pub(super) fn history(&self) -> Vec<Arc<Observation>> {
+    pub(super) fn history(&self) -> Vec<Arc<Observed>> {
         self.lock().history.iter().cloned().collect()
     }
 
@@ -114,7 +114,7 @@ impl Published {
         self.lock().totals
     }
 
-    pub(super) fn subscribe(&self, room: usize) -> Receiver<Arc<Observation>> {
+    pub(super) fn subscribe(&self, room: usize) -> Receiver<Arc<Observed>> {
         let (sender, receiver) = sync_channel(room.max(1));
         let mut state = self.lock();
         if !state.has_ended {
@@ -124,7 +124,7 @@ impl Published {
     }
 
     /// The first observation after that number that is published, waited for until a time.
-    pub(super) fn wait(&self, seen: Option<u64>, patience: Duration) -> Result<Arc<Observation>, Error> {
+    pub(super) fn wait(&self, seen: Option<u64>, patience: Duration) -> Result<Arc<Observed>, Error> {
         let until = Instant::now().checked_add(patience);
         let mut state = self.lock();
         loop {
@@ -149,12 +149,12 @@ impl Published {
 
 impl State {
     /// The oldest observation that is kept and that comes after one that has been seen.
-    fn after(&self, seen: Option<u64>) -> Option<Arc<Observation>> {
+    fn after(&self, seen: Option<u64>) -> Option<Arc<Observed>> {
         self.history.iter().find(|of| seen.is_none_or(|seen| of.number > seen)).cloned()
     }
 }
 
-fn count(totals: &mut Totals, observation: &Observation) {
+fn count(totals: &mut Totals, observation: &Observed) {
     totals.looks += 1;
     totals.missed = totals.missed.saturating_add(observation.cost.missed);
     totals.processor = totals.processor.saturating_add(observation.cost.processor);
@@ -181,7 +181,7 @@ pub struct Next {
 }
 
 impl Future for Next {
-    type Output = Result<Arc<Observation>, Error>;
+    type Output = Result<Arc<Observed>, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.published.lock();

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use gpu_core::{Backend, Error, Inventory, MetricSet, Nanoseconds, Query, Sample, Sweep};
 
-use super::observation::span;
+use super::observed::span;
 use crate::node::Node;
 
 /// What a vendor's thread is asked for.

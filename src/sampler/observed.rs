@@ -1,4 +1,4 @@
-//! [`Observation`]: what one look of a sampler's found, and what it cost.
+//! [`Observed`]: what one look of a sampler's found, and what it cost.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use gpu_core::{Absence, BootId, BootTime, Inventory, Nanoseconds, Sample, Sweep,
 /// cost.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Observation {
+pub struct Observed {
     /// Which turn of the schedule it was, from 0 on. A number that is left out is a turn that was
     /// missed: nobody looked then.
     pub number: u64,
@@ -36,7 +36,7 @@ pub struct Observation {
     pub cost: Cost,
 }
 
-impl Observation {
+impl Observed {
     /// True when every vendor answered in time.
     #[must_use]
     pub fn is_whole(&self) -> bool {
