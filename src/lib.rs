@@ -46,7 +46,7 @@
 //! - Everything else is the model, from [`gpu_core`].
 //!
 //! # Features
-//! `sampler`: [`sampler`], which looks turn after turn on threads of its own.
+//! `openmetrics`: text for Prometheus and the like. `sampler`: looks turn after turn on threads of its own.
 //! `level-zero`: Intel's Sysman library as a second source for `intel`, loaded at run time.
 //! `nvidia`, `amd`, `intel` (all on): the vendors. Each needs nothing at build time, and at run
 //! time only what it finds. `serde`: see [`gpu_core`].
@@ -61,6 +61,8 @@ mod builder;
 mod given;
 mod join;
 mod node;
+#[cfg(feature = "openmetrics")]
+pub mod openmetrics;
 #[cfg(feature = "sampler")]
 pub mod sampler;
 mod system;

@@ -195,7 +195,7 @@ impl Conductor {
         let boot = self.node.clock().boot_id();
         let observation = match finished {
             Some(finished) => {
-                let Finished { inventory, sample, sweep, attribution, .. } = *finished;
+                let Finished { inventory, sample, sweep, attribution, labels, .. } = *finished;
                 self.state.inventory = Arc::clone(&inventory);
                 let attribution = Ok(attribution);
                 Observed {
@@ -207,6 +207,7 @@ impl Conductor {
                     sample,
                     sweep,
                     attribution,
+                    labels,
                     vendors,
                     cost,
                 }
@@ -220,6 +221,7 @@ impl Conductor {
                 sample: self.sample(),
                 sweep: Err(Absence::TimedOut),
                 attribution: Err(Absence::TimedOut),
+                labels: Arc::default(),
                 vendors,
                 cost,
             },

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gpu_core::attribution::Attribution;
-use gpu_core::{Absence, Error, Evidence, Inventory, Nanoseconds, Problem, Sample, Sweep};
+use gpu_core::{Absence, Error, Evidence, Inventory, Labels, Nanoseconds, Owner, Problem, Sample, Sweep};
 
 use crate::node::Node;
 use crate::watch::Watched;
@@ -40,6 +40,7 @@ pub(super) struct Finished {
     pub(super) sample: Sample,
     pub(super) sweep: Result<Arc<Sweep>, Absence>,
     pub(super) attribution: Attribution,
+    pub(super) labels: Arc<Vec<(Owner, Labels)>>,
     pub(super) processor: Nanoseconds,
 }
 
@@ -115,6 +116,7 @@ impl Keeper {
         let attribution = self.watched.attribute(&self.node, &self.inventory, &sweep, &sample);
         let sweep = if swept { Ok(Arc::new(sweep)) } else { Err(Absence::TimedOut) };
         let (inventory, processor) = (Arc::clone(&self.inventory), Nanoseconds::ZERO);
-        Finished { inventory, sample, sweep, attribution, processor }
+        let labels = self.watched.given.labels();
+        Finished { inventory, sample, sweep, attribution, labels, processor }
     }
 }

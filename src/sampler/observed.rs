@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gpu_core::attribution::Attribution;
-use gpu_core::{Absence, BootId, BootTime, Inventory, Nanoseconds, Sample, Sweep, Vendor, WallTime};
+use gpu_core::{
+    Absence, BootId, BootTime, Inventory, Labels, Nanoseconds, Owner, Sample, Sweep, Vendor, WallTime,
+};
 
 /// What one look at a node found: what there was, what it showed, who was on it, and what the look
 /// cost.
@@ -30,6 +32,8 @@ pub struct Observed {
     /// Who used what, counted from the look before; `TimedOut` when that could not be worked out in
     /// time (a `/proc` that hangs).
     pub attribution: Result<Attribution, Absence>,
+    /// What people call the containers and jobs, by owner, as far as the machine shows it.
+    pub labels: Arc<Vec<(Owner, Labels)>>,
     /// What came of asking each vendor, in the order of the node's backends.
     pub vendors: Vec<VendorLook>,
     /// What the sampler itself took.
