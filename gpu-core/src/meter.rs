@@ -74,21 +74,29 @@
 //! | energy | the device, or the leader of its power domain |
 
 mod account;
+mod busy;
 mod check;
+mod close;
 mod dimension;
 mod domain;
+mod energy;
 mod event;
 mod gap;
 mod held;
+mod live;
+mod memory;
 mod merge;
 mod moment;
 mod names;
 mod observation;
+mod observe;
 mod part;
 mod refused;
 mod rules;
+mod scratch;
 mod span;
 mod statement;
+mod step;
 mod unit_statement;
 
 use crate::labels::Labels;
@@ -113,25 +121,57 @@ pub use span::Span;
 pub use statement::Statement;
 pub use unit_statement::{Size, UnitStatement};
 
+use close::Called;
+use live::Live;
+use scratch::Scratch;
+
 /// Makes statements of looks: one for each node, kept from look to look.
+///
+/// It holds nothing of owners and units that are gone but what stands in the open statement.
 #[derive(Clone, Debug)]
 pub struct Meter {
     rules: Rules,
     open: Statement,
     last: Option<Moment>,
+    live: Live,
+    names: Vec<Called>,
+    /// How many statements were closed.
+    interval: u64,
+    was_looked: bool,
+    /// Lists that are used again.
+    scratch: Scratch,
+    second: Scratch,
+    before: Vec<live::Key>,
 }
 
 impl Meter {
     /// A meter of a node that has not been looked at.
     #[must_use]
-    pub const fn new(node: NodeName, rules: Rules) -> Self {
-        Self { rules, open: Statement::new(node), last: None }
+    pub fn new(node: NodeName, rules: Rules) -> Self {
+        Self {
+            rules,
+            open: Statement::new(node),
+            last: None,
+            live: Live::default(),
+            names: Vec::new(),
+            interval: 0,
+            was_looked: false,
+            scratch: Scratch::default(),
+            second: Scratch::default(),
+            before: Vec::new(),
+        }
     }
 
     /// By which rules it meters.
     #[must_use]
     pub const fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// When the last look was.
+    #[must_use]
+    pub const fn last(&self) -> Option<Moment> {
+        self.last
     }
 
     /// Takes a look: what happened since the one before goes into the open statement. Of the first
@@ -143,28 +183,24 @@ impl Meter {
     /// # Errors
     /// When the look is not later than the one before; nothing is changed then.
     pub fn observe(&mut self, look: &Observation<'_>) -> Result<(), Refused> {
-        if let Some(last) = self.last.filter(|last| last.boot == look.at.boot) {
-            if look.at.since_boot <= last.since_boot {
-                return Err(Refused::NotLater { last: last.since_boot });
-            }
-        }
-        self.last = Some(look.at);
-        Ok(())
+        self.take(look)
     }
 
-    /// Notes what people call an owner. It stands in every statement in which the owner has a
-    /// part, until it is called otherwise.
+    /// Notes what people call an owner, from now on. It stands in the statements of the intervals in
+    /// which it was said, and in later ones while the owner has a part.
     pub fn call(&mut self, owner: &Owner, labels: &Labels) {
-        let _ = (owner, labels);
+        self.name(owner, labels);
     }
 
-    /// What has happened since the last statement was closed, up to the last look.
+    /// What has happened since the last statement was closed, up to the last look; names and power
+    /// domains come when it is closed.
     #[must_use]
     pub const fn open(&self) -> &Statement {
         &self.open
     }
 
-    /// Closes the statement at the last look: the next begins there.
+    /// Closes the statement at the last look: the next begins there. After the first look it is a
+    /// statement of no time.
     #[must_use]
     pub fn close(&mut self) -> Statement {
         let mut statement = Statement::new(self.open.node);
@@ -175,6 +211,6 @@ impl Meter {
     /// Closes the statement at the last look into one that is used again: nothing of what it was is
     /// left, and nothing is allocated where its lists are large enough.
     pub fn close_into(&mut self, statement: &mut Statement) {
-        core::mem::swap(&mut self.open, statement);
+        self.turn(statement);
     }
 }

@@ -40,7 +40,8 @@ impl Total {
 /// Accounts cut a device: what a partition has of its own is in the partition's accounts and in no
 /// other, what is left is in the device's. So sums over all units count nothing twice.
 ///
-/// The numbers speak of the covered time alone. What lies in gaps is in none of them.
+/// The numbers speak of the covered time alone; what lies in gaps is in none of them. Only what an
+/// energy counter counted while nobody looked is in the total: in what is untold.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -78,7 +79,7 @@ impl Account {
     /// # Errors
     /// Why there is none: the reason for which most of the time is missing.
     pub fn get(&self) -> Result<u128, Absence> {
-        if self.covered != Nanoseconds::ZERO {
+        if self.covered != Nanoseconds::ZERO || self.total != 0 {
             return Ok(self.total);
         }
         Err(self.gaps.main().map_or(NOT_KEPT, Gap::absence))
@@ -89,6 +90,12 @@ impl Account {
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.covered != Nanoseconds::ZERO || self.gaps != Gaps::NONE
+    }
+
+    /// Adds time that the numbers speak of.
+    pub(super) fn cover(&mut self, time: Nanoseconds, kind: Total) {
+        self.covered = self.covered.saturating_add(time);
+        self.kind = self.kind.max(Some(kind));
     }
 
     /// True where the numbers make up the total, and what is part of something is no more than it.

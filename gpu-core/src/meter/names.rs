@@ -37,6 +37,23 @@ impl From<&Labels> for Names {
     }
 }
 
+impl Names {
+    /// Takes over what has changed.
+    pub(super) fn take(&mut self, labels: &Labels) {
+        let pairs = [
+            (&mut self.container, &labels.container),
+            (&mut self.image, &labels.image),
+            (&mut self.pod, &labels.pod),
+            (&mut self.namespace, &labels.namespace),
+        ];
+        for (mine, theirs) in pairs {
+            if mine.as_ref() != theirs.value() {
+                *mine = theirs.value().cloned();
+            }
+        }
+    }
+}
+
 /// An owner of a statement, and what people call it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]

@@ -29,11 +29,23 @@ impl Metered {
     /// where the owner was not there.
     pub fn get(&self) -> Result<u128, Absence> {
         const WHY: &str = "the driver tells no such number of this owner's processes";
-        match (self.told, self.untold) {
-            (Nanoseconds::ZERO, Nanoseconds::ZERO) => Err(Absence::NotYet),
-            (Nanoseconds::ZERO, _) => Err(Absence::NotSupported { why: WHY }),
-            _ => Ok(self.value),
+        match (self.basis, self.untold) {
+            (None, Nanoseconds::ZERO) => Err(Absence::NotYet),
+            (None, _) => Err(Absence::NotSupported { why: WHY }),
+            (Some(_), _) => Ok(self.value),
         }
+    }
+
+    /// Adds what was told of a time.
+    pub(super) fn put(&mut self, value: u128, basis: Basis, time: Nanoseconds) {
+        self.value += value;
+        self.basis = self.basis.max(Some(basis));
+        self.told = self.told.saturating_add(time);
+    }
+
+    /// Notes a time of which nothing was told.
+    pub(super) fn miss(&mut self, time: Nanoseconds) {
+        self.untold = self.untold.saturating_add(time);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::domain::PowerDomain;
 use crate::attribution::Rule;
-use crate::quantity::{Microwatts, Nanoseconds};
+use crate::id::DeviceId;
+use crate::quantity::{Count, Microwatts, Nanoseconds};
 
 /// What something is spread over its users by.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -98,6 +99,9 @@ pub struct Rules {
     pub most_power: Microwatts,
     /// Devices whose energy is counted together (MI250X: one die shows the power of both).
     pub domains: Vec<PowerDomain>,
+    /// How many compute slices devices have whose inventory does not tell how many compute units
+    /// (NVML counts those of MIG instances only): what [`Size`](super::Size) is of then.
+    pub slices: Vec<(DeviceId, Count)>,
     /// Most events of an open interval; how many more there were is counted. Default: 4096.
     pub most_events: usize,
 }
@@ -115,6 +119,7 @@ impl Rules {
             longest_step: Nanoseconds::from_secs(10),
             most_power: Microwatts::from_watts(20_000),
             domains: Vec::new(),
+            slices: Vec::new(),
             most_events: 4096,
         }
     }
@@ -153,6 +158,17 @@ impl Rules {
     #[must_use]
     pub fn longest_step(self, longest: Nanoseconds) -> Self {
         Self { longest_step: longest, ..self }
+    }
+
+    /// The same, with how many compute slices a device has.
+    #[must_use]
+    pub fn device_slices(mut self, device: DeviceId, slices: Count) -> Self {
+        self.slices.push((device, slices));
+        self
+    }
+
+    pub(super) fn slices(&self, device: DeviceId) -> Option<u64> {
+        self.slices.iter().find(|(of, _)| *of == device).map(|(_, slices)| slices.get())
     }
 
     /// The same, with one more power domain of several devices.

@@ -48,6 +48,18 @@ pub struct UnitStatement {
 }
 
 impl UnitStatement {
+    pub(super) fn new(
+        (unit, incarnation): (UnitId, Incarnation),
+        name: Arc<str>,
+        size: Option<Size>,
+    ) -> Self {
+        Self { unit, incarnation, name, size, accounts: [Account::default(); 4], parts: Vec::new() }
+    }
+
+    pub(super) const fn account_mut(&mut self, dimension: Dimension) -> &mut Account {
+        &mut self.accounts[dimension as usize]
+    }
+
     /// The account of a dimension. Where [`Account::is_kept`] is false, what happened here is in the
     /// account of what the unit lies in.
     #[must_use]
