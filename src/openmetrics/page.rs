@@ -329,7 +329,7 @@ fn accounts(tally: &Tally, text: &mut Text) {
     text.family(&Family::counter(
         "gpu_account_covered",
         "seconds",
-        "Time that the accounts speak of; the rest is gaps.",
+        "Time that the accounts speak of, all parts of a device together; the rest is gaps.",
     ));
     for (device, sums) in tally.devices() {
         let labels = unit_labels(UnitId::Device(device));

@@ -95,7 +95,10 @@ impl Tally {
             let names = statement.names(&part.owner);
             let tally = self.slot(unit.unit, &part.owner, names);
             for (at, dimension) in Dimension::ALL.iter().enumerate() {
-                add(&mut tally.values[at], part.get(*dimension).get().ok());
+                let value = part.get(*dimension).get().ok();
+                // Without a ledger nothing says that anything was held, nor that nothing was.
+                let is_told = *dimension != Dimension::Held || value != Some(0);
+                add(&mut tally.values[at], value.filter(|_| is_told));
             }
         }
         let mut devices: Vec<DeviceId> = statement.units.iter().map(|of| of.unit.device()).collect();

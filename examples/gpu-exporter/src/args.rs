@@ -19,6 +19,8 @@ usage: gpu-exporter [OPTIONS]
   --series N           most owners, unit by unit, that have series of their own
                        (default 2000); the others have one on each GPU together
   --connections N      most connections at once (default 64); further ones get 503
+  --patience SECONDS   cut off who does not read, or come to the end of a request,
+                       for so long (default 10)
   --token-file FILE    only who sends this bearer token may read /metrics
   --tls-cert FILE      serve by TLS, with this certificate chain (PEM) ...
   --tls-key FILE       ... and this key; both need a build with feature tls
@@ -51,6 +53,7 @@ pub struct Args {
     pub period: Duration,
     pub series: usize,
     pub connections: usize,
+    pub patience: Duration,
     pub token_file: Option<PathBuf>,
     pub tls_cert: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
@@ -75,6 +78,7 @@ impl Default for Args {
             period: Duration::from_secs(1),
             series: 2000,
             connections: 64,
+            patience: Duration::from_secs(10),
             token_file: None,
             tls_cert: None,
             tls_key: None,
@@ -101,11 +105,12 @@ impl Args {
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("listen") => args.listen = address(&parser.value()?.string()?)?,
-                Long("period") => args.period = seconds(&parser.value()?.string()?)?,
+                Long("period") => args.period = seconds("--period", &parser.value()?.string()?)?,
                 Long("series") => args.series = number("--series", &parser.value()?.string()?)?,
                 Long("connections") => {
                     args.connections = number("--connections", &parser.value()?.string()?)?
                 }
+                Long("patience") => args.patience = seconds("--patience", &parser.value()?.string()?)?,
                 Long("token-file") => args.token_file = Some(parser.value()?.into()),
                 Long("tls-cert") => args.tls_cert = Some(parser.value()?.into()),
                 Long("tls-key") => args.tls_key = Some(parser.value()?.into()),
@@ -159,11 +164,11 @@ fn address(text: &str) -> Result<SocketAddr, lexopt::Error> {
 }
 
 /// Seconds, with a fraction: `0.5`. An hour is the longest.
-fn seconds(text: &str) -> Result<Duration, lexopt::Error> {
+fn seconds(option: &str, text: &str) -> Result<Duration, lexopt::Error> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| (0.01..=3600.0).contains(seconds));
     seconds
         .map(Duration::from_secs_f64)
-        .ok_or_else(|| format!("--period {text:?}: seconds between 0.01 and 3600 are asked for").into())
+        .ok_or_else(|| format!("{option} {text:?}: seconds between 0.01 and 3600 are asked for").into())
 }
 
 fn number(option: &str, text: &str) -> Result<usize, lexopt::Error> {

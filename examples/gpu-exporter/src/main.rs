@@ -72,7 +72,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let period = args.period / args.speed;
     let stale = args.looks.is_none().then(|| period * 3 + Duration::from_secs(2));
     let answers = Answers { account: Arc::clone(&account), token, stale };
-    let server = runtime.block_on(Server::bind(args.listen, args.connections, answers, tls))?;
+    let server =
+        runtime.block_on(Server::bind(args.listen, (args.connections, args.patience), answers, tls))?;
     announce(&server, &source, &args)?;
     let sampler =
         Sampler::builder(Arc::clone(&source.node)).period(period).history(1).mps(args.mps).start()?;

@@ -20,10 +20,6 @@ use crate::tls::Tls;
 /// A client that sends nothing for so long, within a request or between two, is cut off: Prometheus
 /// keeps its connection from scrape to scrape.
 const SILENCE: Duration = Duration::from_secs(90);
-/// One that does not take what it is sent for so long is cut off.
-const STALL: Duration = Duration::from_secs(10);
-/// A request's head has to come within so long.
-const HEAD: Duration = Duration::from_secs(10);
 /// So long, at most, is spent on telling a client that there is no room.
 const REFUSAL: Duration = Duration::from_secs(2);
 /// Clients that are told so at once, beside those that are served; further ones wait to be accepted.
@@ -36,6 +32,9 @@ pub struct Server {
     listener: TcpListener,
     answers: Arc<Answers>,
     tls: Option<Tls>,
+    /// A client that does not take what it is sent for so long is cut off, and one that does not come
+    /// to the end of a request's head.
+    patience: Duration,
     room: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
 }
@@ -47,7 +46,7 @@ impl Server {
     /// In words, when the address is taken or not this machine's.
     pub async fn bind(
         address: SocketAddr,
-        connections: usize,
+        (connections, patience): (usize, Duration),
         answers: Answers,
         tls: Option<Tls>,
     ) -> Result<Self, String> {
@@ -60,6 +59,7 @@ impl Server {
             listener,
             answers: Arc::new(answers),
             tls,
+            patience,
             room: Arc::new(Semaphore::new(connections)),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
         })
@@ -82,9 +82,9 @@ impl Server {
                 }
             };
             if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() {
-                let (answers, tls) = (Arc::clone(&self.answers), self.tls.clone());
+                let (answers, tls, patience) = (Arc::clone(&self.answers), self.tls.clone(), self.patience);
                 tokio::spawn(async move {
-                    connection(stream, answers, tls).await;
+                    connection(stream, answers, tls, patience).await;
                     drop(place);
                 });
                 continue;
@@ -110,19 +110,20 @@ async fn refuse(mut stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn connection(stream: TcpStream, answers: Arc<Answers>, tls: Option<Tls>) {
+async fn connection(stream: TcpStream, answers: Arc<Answers>, tls: Option<Tls>, patience: Duration) {
     // A page is one write.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_read_timeout(Some(SILENCE));
-    stream.set_write_timeout(Some(STALL));
+    stream.set_write_timeout(Some(patience));
     let stream = Box::pin(stream);
     match tls {
-        None => serve(stream, answers).await,
+        None => serve(stream, answers, patience).await,
         Some(tls) => {
-            if let Ok(stream) = tokio::time::timeout(HEAD, tls.accept(stream)).await.unwrap_or_else(timed_out)
+            if let Ok(stream) =
+                tokio::time::timeout(patience, tls.accept(stream)).await.unwrap_or_else(timed_out)
             {
-                serve(Box::pin(stream), answers).await;
+                serve(Box::pin(stream), answers, patience).await;
             }
         }
     }
@@ -132,7 +133,7 @@ fn timed_out<T>(_: tokio::time::error::Elapsed) -> io::Result<T> {
     Err(io::ErrorKind::TimedOut.into())
 }
 
-async fn serve<S: AsyncRead + AsyncWrite>(stream: Pin<Box<S>>, answers: Arc<Answers>) {
+async fn serve<S: AsyncRead + AsyncWrite>(stream: Pin<Box<S>>, answers: Arc<Answers>, patience: Duration) {
     let service = service_fn(move |request| {
         let answer = answers.to(&request);
         async move { Ok::<_, std::convert::Infallible>(answer) }
@@ -140,7 +141,7 @@ async fn serve<S: AsyncRead + AsyncWrite>(stream: Pin<Box<S>>, answers: Arc<Answ
     // What fails here is the client's: it has gone, is too slow, or speaks something else.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(patience)
         .max_buf_size(16 * 1024)
         .serve_connection(TokioIo::new(stream), service)
         .await;
