@@ -77,7 +77,7 @@ impl Metered {
         let world = World::new(machine);
         let node = Node::builder().machine(world.host()).build();
         let name: gpu_accounting::ledger::NodeName = "node-1".parse().unwrap();
-        Self { node, world, meter: Meter::new(name.clone(), Rules::new()), all: Statement::new(name) }
+        Self { node, world, meter: Meter::new(name, Rules::new()), all: Statement::new(name) }
     }
 
     /// Looks once a second, adds each second's statement, and hands out the page of the last look.

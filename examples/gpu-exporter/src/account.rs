@@ -32,7 +32,7 @@ struct Books {
 impl Account {
     pub fn new(node: NodeName, series: usize, simulated: Option<&str>, statement: Option<PathBuf>) -> Self {
         let books = Books {
-            all: statement.as_ref().map(|_| Statement::new(node.clone())),
+            all: statement.as_ref().map(|_| Statement::new(node)),
             meter: Meter::new(node, Rules::new()),
             tally: Tally::new(series),
             latest: None,

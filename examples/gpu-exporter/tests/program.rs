@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::{Exporter, PATIENCE, get, request};
+use common::{Exporter, Folder, PATIENCE, get, request};
 
 #[test]
 fn it_answers_in_either_form() {
@@ -61,7 +61,7 @@ fn counters_go_on() {
 
 #[test]
 fn a_token_is_asked_for() {
-    let folder = common::folder("token");
+    let folder = Folder::new("token");
     let file = folder.join("token");
     std::fs::write(&file, "s3cret\n").unwrap();
     let exporter = Exporter::start(&["--sim", "l40s-4", "--token-file", file.to_str().unwrap()]);
@@ -186,7 +186,7 @@ fn clients_that_never_end_are_cut_off() {
 /// Ended by a signal, it writes what was metered, and leaves with success.
 #[test]
 fn it_ends_when_told() {
-    let folder = common::folder("ends");
+    let folder = Folder::new("ends");
     let file = folder.join("statement.json");
     let mut exporter = Exporter::start(&[
         "--sim",
@@ -213,7 +213,7 @@ fn it_ends_when_told() {
 /// Looks go on while a driver hangs, and the page says which.
 #[test]
 fn a_driver_that_hangs_is_on_the_page() {
-    let folder = common::folder("hangs");
+    let folder = Folder::new("hangs");
     let file = folder.join("machine.json");
     let mut machine = gpu_sim::Machine::preset("mixed").unwrap();
     machine.faults.push(gpu_sim::Fault::Latency {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Exporter, PATIENCE};
+use common::{Exporter, Folder, PATIENCE};
 use serde_json::Value;
 
 fn dashboards() -> PathBuf {
@@ -75,11 +75,13 @@ fn promtool_finds_nothing_wrong_with_the_rules() {
 struct Prometheus {
     process: Child,
     address: SocketAddr,
+    /// Its data, gone after it.
+    _folder: Folder,
 }
 
 impl Prometheus {
     fn start(exporter: SocketAddr) -> Self {
-        let folder = common::folder("prometheus");
+        let folder = Folder::new("prometheus");
         let config = format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 5s}}\nrule_files: [{}]\n\
              scrape_configs:\n  - job_name: gpu\n    static_configs: [{{targets: [\"{exporter}\"]}}]\n",
@@ -95,7 +97,7 @@ impl Prometheus {
             .stderr(Stdio::null())
             .spawn()
             .expect("Debian's package prometheus is installed");
-        let this = Self { process, address };
+        let this = Self { process, address, _folder: folder };
         let end = Instant::now() + PATIENCE;
         while TcpStream::connect(address).is_err() {
             assert!(Instant::now() < end, "it never serves");
@@ -146,7 +148,7 @@ fn same(one: f64, other: f64, what: &str) {
 #[test]
 #[ignore = "needs Debian's package prometheus, and two minutes: .ci/run runs it"]
 fn prometheus_adds_up_what_the_statement_says() {
-    let folder = common::folder("hour");
+    let folder = Folder::new("hour");
     let file = folder.join("statement.json");
     let words = ["--sim", "mixed", "--period", "1", "--speed", "40", "--looks", "3600", "--statement"];
     let exporter = Exporter::start(&[&words[..], &[file.to_str().unwrap()]].concat());
