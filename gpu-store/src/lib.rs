@@ -1,0 +1,20 @@
+//! Durable journals: what a [`Ledger`](gpu_core::ledger::Ledger) is made of again after a crash, and
+//! what others follow.
+//!
+//! A [`Journal`] keeps streams of records, one [`Stream`] per node and sort. It looks into no record:
+//! what stands in one is [`gpu_core::stored`]'s. Nothing about storage or agreement is made here:
+//! that is SQLite's and etcd's.
+
+#![forbid(unsafe_code)]
+
+mod error;
+mod extent;
+mod journal;
+mod memory;
+mod stream;
+
+pub use error::{Error, ErrorKind};
+pub use extent::Extent;
+pub use journal::{Append, Journal, Snapshot};
+pub use memory::MemoryJournal;
+pub use stream::Stream;
