@@ -25,7 +25,7 @@
 //!     # host.sweeper.sweep_into(&SweepRequest::new(&[], &pids).with_owners(), &mut sweep)?;
 //!     // a look: inventory, sample and sweep, as `gpu_accounting::Node` takes them
 //!     let attribution = attribute(&Look::new(&inventory, &sample, &sweep), &mut history);
-//!     meter.observe(&Observation::new(Moment::now(&clock), &inventory, &sample, &attribution))?;
+//!     meter.observe(&Observation::new(Moment::now(clock), &inventory, &sample, &attribution))?;
 //!     # clock.advance(Nanoseconds::from_secs(1));
 //! }
 //! let statement = meter.close();

@@ -309,7 +309,7 @@ fn described(inventory: &Inventory, rules: &Rules, (unit, _): Key) -> (Arc<str>,
     match unit {
         UnitId::Device(id) => {
             let of = device(id).and_then(|of| of.compute_units.value().copied()).unwrap_or(Count(1));
-            (device(id).map_or("", |of| &of.name).into(), Some(Size { own: of, of }))
+            (cut(device(id).map_or("", |of| &of.name)), Some(Size { own: of, of }))
         }
         UnitId::Partition(id) => {
             let part = inventory.partition(id);
@@ -323,13 +323,22 @@ fn described(inventory: &Inventory, rules: &Rules, (unit, _): Key) -> (Arc<str>,
                 (_, _, Some(own), Some(of)) if own.get() <= of => Some(Size { own, of: Count(of) }),
                 _ => None,
             };
-            (name.into(), size)
+            (cut(name), size)
         }
         UnitId::Share(id) => {
             let whole = (id.whole(), Incarnation::default());
             (described(inventory, rules, whole).0, None)
         }
     }
+}
+
+/// At most so much of a name is kept.
+fn cut(name: &str) -> Arc<str> {
+    let mut end = name.len().min(256);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    name[..end].into()
 }
 
 impl Unit {

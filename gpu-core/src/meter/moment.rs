@@ -7,9 +7,9 @@ use crate::time::{BootId, BootTime, Clock, WallTime};
 /// ```
 /// use gpu_core::meter::Moment;
 /// let world = gpu_sim::World::new(gpu_sim::Machine::preset("mixed")?);
-/// let now = Moment::now(&world.clock());
+/// let now = Moment::now(world.clock());
 /// world.clock().advance(gpu_core::Nanoseconds::from_secs(3600));
-/// assert_eq!(Moment::now(&world.clock()).since_boot.since(now.since_boot).get(), 3_600_000_000_000);
+/// assert_eq!(Moment::now(world.clock()).since_boot.since(now.since_boot).get(), 3_600_000_000_000);
 /// # Ok::<(), gpu_sim::DescriptionError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -48,7 +48,7 @@ pub struct UnitStatement {
 }
 
 impl UnitStatement {
-    pub(super) fn new(
+    pub(crate) fn new(
         (unit, incarnation): (UnitId, Incarnation),
         name: Arc<str>,
         size: Option<Size>,
@@ -56,7 +56,7 @@ impl UnitStatement {
         Self { unit, incarnation, name, size, accounts: [Account::default(); 4], parts: Vec::new() }
     }
 
-    pub(super) const fn account_mut(&mut self, dimension: Dimension) -> &mut Account {
+    pub(crate) const fn account_mut(&mut self, dimension: Dimension) -> &mut Account {
         &mut self.accounts[dimension as usize]
     }
 
