@@ -62,6 +62,7 @@ impl Backend for SimBackend {
     }
 
     fn inventory(&self) -> Result<Inventory, Error> {
+        self.world.pass(self.vendor, "inventory");
         Ok(inventory::inventory(&self.world.scene(), self.vendor))
     }
 
@@ -73,6 +74,7 @@ impl Backend for SimBackend {
     }
 
     fn sample_into(&self, query: &Query<'_>, sample: &mut Sample) -> Result<(), Error> {
+        self.world.pass(self.vendor, "sample_into");
         let scene = self.world.scene();
         let listed = self.listed(&scene);
         if let Units::Only(units) = query.units {
