@@ -9,12 +9,15 @@
 
 mod error;
 mod extent;
+mod forward;
 mod journal;
+mod limits;
 mod memory;
 mod stream;
 
 pub use error::{Error, ErrorKind};
 pub use extent::Extent;
 pub use journal::{Append, Journal, Snapshot};
+pub use limits::Limits;
 pub use memory::MemoryJournal;
 pub use stream::Stream;
