@@ -15,6 +15,16 @@ impl Folder {
         Self::at(std::env::temp_dir().join(format!("gpu-store-{}-{number}", std::process::id())))
     }
 
+    /// One in memory where the system has that: what a process writes there outlives it, and no
+    /// drive is waited for.
+    #[allow(dead_code)] // each test binary uses some of it
+    pub fn fast() -> Self {
+        let memory = Path::new("/dev/shm");
+        let name = Self::new();
+        let Some(own) = name.path().file_name().filter(|_| memory.is_dir()) else { return name };
+        Self::at(memory.join(own))
+    }
+
     pub fn at(path: PathBuf) -> Self {
         fs::create_dir_all(&path).expect("a folder can be made");
         #[cfg(unix)]
