@@ -47,9 +47,9 @@ fn the_facade_with_the_states_of_runtimes_needs_at_most_40_crates() {
 
 /// A ledger that is kept in memory or by a journal of one's own needs little; SQLite comes by feature.
 #[test]
-fn the_store_needs_at_most_9_crates_and_27_with_sqlite() {
-    at_most(9, &["-p", "gpu-store"]);
-    at_most(27, &["-p", "gpu-store", "--features", "sqlite"]);
+fn the_store_needs_at_most_8_crates_and_24_with_sqlite() {
+    at_most(8, &["-p", "gpu-store"]);
+    at_most(24, &["-p", "gpu-store", "--features", "sqlite"]);
     let has = |name: &str| tree(&["-p", "gpu-store"]).iter().any(|package| package.starts_with(name));
     assert!(!has("cc ") && !has("libsqlite3-sys ") && has("gpu-core "), "a C compiler is for those who ask");
 }

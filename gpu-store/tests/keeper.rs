@@ -290,6 +290,36 @@ fn what_stays_unknown_is_settled_by_the_same_entry() {
     }
 }
 
+/// An expiry whose answer was lost is not refused by its own effect, nor is a renewal done twice.
+#[test]
+fn who_expired_a_holding_is_told_so_whatever_got_lost() {
+    let mut landed = 0;
+    for seed in 0..30 {
+        let journal = Shaky::new(seed, 0);
+        let keeper = keeper(&journal, 1);
+        let key = keeper.key(EntryId(2));
+        let request = Request::memory(Bytes::gib(1)).exclusive();
+        keeper.reserve(key, &request.until(Expiry::At(WallTime(5)))).expect("it is free");
+        journal.set(700);
+        let renewed = keeper.renew(key, Expiry::At(WallTime(6)));
+        let before = journal.inner.extent(&stream()).unwrap().last;
+        let renewed = match renewed {
+            Ok(receipt) => receipt,
+            Err(KeepError::Store(error)) if error.kind() == ErrorKind::Unreachable => continue,
+            Err(error) => panic!("seed {seed}: {error}"),
+        };
+        assert_eq!((renewed.position, before), (Position(3), Position(3)), "seed {seed}: it is done once");
+        match keeper.expire_due(WallTime(6)) {
+            Ok(done) => assert_eq!(done.len(), 1, "seed {seed}: it was done, and is told"),
+            Err(KeepError::Store(error)) if error.kind() == ErrorKind::Unreachable => continue,
+            Err(error) => panic!("seed {seed}: {error}"),
+        }
+        landed += 1;
+        assert!(replayed(&journal.inner).0.is_empty());
+    }
+    assert!(landed > 10, "{landed} of 30 came to be known");
+}
+
 /// What callers ask for while a batch is being written is written as one.
 #[test]
 fn callers_who_wait_are_written_together() {
