@@ -194,7 +194,7 @@ fn health(gpu: &Gpu, state: &GpuState, put: &Put, reading: &mut Reading) {
     reading.pcie_width_max = put.ok(Count(most.width.into()));
     match &gpu.silicon {
         Silicon::Nvidia(_) => {
-            reading.throttle = put.ok(throttle(gpu, state.busy == 0));
+            reading.throttle = put.ok(throttle(gpu, state.busy == 0, ThrottleReasons::POWER_BRAKE));
             if state.nvlinks > 0 {
                 let down = health.links_down.min(state.nvlinks);
                 reading.links_up = put.ok(Count((state.nvlinks - down).into()));
@@ -209,7 +209,7 @@ fn health(gpu: &Gpu, state: &GpuState, put: &Put, reading: &mut Reading) {
         }
         Silicon::Amd(_) => {}
         Silicon::Intel(intel) => {
-            reading.throttle = put.ok(throttle(gpu, false));
+            reading.throttle = put.ok(throttle(gpu, false, ThrottleReasons::HARDWARE));
             if intel.driver == IntelDriver::Xe {
                 if let Some(verdict) = of_driver(health) {
                     reading.driver_health = put.ok(verdict);
@@ -219,11 +219,11 @@ fn health(gpu: &Gpu, state: &GpuState, put: &Put, reading: &mut Reading) {
     }
 }
 
-fn throttle(gpu: &Gpu, is_idle: bool) -> ThrottleReasons {
+fn throttle(gpu: &Gpu, is_idle: bool, brake: ThrottleReasons) -> ThrottleReasons {
     let reasons = [
         (is_idle, ThrottleReasons::IDLE),
         (gpu.health.hot, ThrottleReasons::THERMAL),
-        (gpu.health.power_brake, ThrottleReasons::POWER_BRAKE),
+        (gpu.health.power_brake, brake),
     ];
     let given = reasons.iter().filter(|(is_so, _)| *is_so);
     given.fold(ThrottleReasons::NONE, |all, (_, reason)| all | *reason)
