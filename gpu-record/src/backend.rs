@@ -1,8 +1,8 @@
 //! [`ShownBackend`]: one vendor's GPUs of a recording.
 
 use gpu_core::{
-    Absence, Backend, Capabilities, ContainerFacts, Error, EvidenceList, EvidenceSource, Inventory, Metric,
-    MetricSet, Partitioner, Query, Reading, Sample, UnitId, Units, Vendor,
+    Absence, Backend, Capabilities, ContainerFacts, Error, Events, EvidenceList, EvidenceSource, Inventory,
+    Metric, MetricSet, Partitioner, Query, Reading, Sample, UnitId, Units, Vendor,
 };
 
 use crate::Moment;
@@ -94,6 +94,10 @@ impl Backend for ShownBackend {
 
     fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
         Err(Absence::NotSupported { why: "a recording cannot be changed" })
+    }
+
+    fn events(&self) -> Result<&dyn Events, Absence> {
+        Err(Absence::NotSupported { why: "events are not recorded" })
     }
 
     /// The evidence of the owner that was recorded; what a limit of memory shows is made anew of the

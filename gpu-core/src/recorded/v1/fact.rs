@@ -1,13 +1,16 @@
 //! What is known or measured, and why it is not, as words.
 
 use crate::absence::{Absence, Need};
+use crate::driver_health::DriverHealth;
 use crate::engine_cycles::EngineCycles;
+use crate::fabric::{Fabric, FabricIssues, FabricState};
 use crate::known::Known;
 use crate::measured::{Measured, Source};
 use crate::quantity::{
     Bytes, Count, Hertz, Microjoules, Microwatts, Millicelsius, Nanoseconds, Permille, Rpm,
 };
 use crate::recorded::words::{Row, Taken};
+use crate::recovery::RecoveryAction;
 use crate::stored::Error;
 use crate::throttle::ThrottleReasons;
 
@@ -72,6 +75,96 @@ impl Value for EngineCycles {
 
     fn of([worked, elapsed, engines]: [u64; 3]) -> Option<Self> {
         Some(Self { worked, elapsed, engines: engines.try_into().ok()? })
+    }
+}
+
+impl Value for Fabric {
+    fn words(&self) -> [u64; 3] {
+        let Self { state, status, issues: FabricIssues { known, raw } } = *self;
+        let state = match state {
+            FabricState::NotStarted => 0,
+            FabricState::InProgress => 1,
+            FabricState::Completed => 2,
+            FabricState::Unknown(raw) => 3 | u64::from(raw) << 8,
+        };
+        [state, u64::from(status), u64::from(known) | u64::from(raw) << 16]
+    }
+
+    fn of([state, status, issues]: [u64; 3]) -> Option<Self> {
+        let state = match state {
+            0 => FabricState::NotStarted,
+            1 => FabricState::InProgress,
+            2 => FabricState::Completed,
+            state if state & 0xff == 3 => FabricState::Unknown((state >> 8).try_into().ok()?),
+            _ => return None,
+        };
+        let issues =
+            FabricIssues { known: (issues & 0xffff).try_into().ok()?, raw: (issues >> 16).try_into().ok()? };
+        Some(Self { state, status: status.try_into().ok()?, issues })
+    }
+}
+
+impl Value for RecoveryAction {
+    fn words(&self) -> [u64; 3] {
+        let (number, raw) = match *self {
+            Self::None => (0, 0),
+            Self::RestartApplication => (1, 0),
+            Self::DrainPeers => (2, 0),
+            Self::RestartFabricManager => (3, 0),
+            Self::DrainAndReset => (4, 0),
+            Self::Reset => (5, 0),
+            Self::RebootNode => (6, 0),
+            Self::FlashFirmware => (7, 0),
+            Self::CheckHardware => (8, 0),
+            Self::ContactVendor => (9, 0),
+            Self::Replace => (10, 0),
+            Self::Unknown(raw) => (11, raw),
+        };
+        [number, u64::from(raw), 0]
+    }
+
+    fn of(words: [u64; 3]) -> Option<Self> {
+        Some(match words {
+            [0, 0, 0] => Self::None,
+            [1, 0, 0] => Self::RestartApplication,
+            [2, 0, 0] => Self::DrainPeers,
+            [3, 0, 0] => Self::RestartFabricManager,
+            [4, 0, 0] => Self::DrainAndReset,
+            [5, 0, 0] => Self::Reset,
+            [6, 0, 0] => Self::RebootNode,
+            [7, 0, 0] => Self::FlashFirmware,
+            [8, 0, 0] => Self::CheckHardware,
+            [9, 0, 0] => Self::ContactVendor,
+            [10, 0, 0] => Self::Replace,
+            [11, raw, 0] => Self::Unknown(raw.try_into().ok()?),
+            _ => return None,
+        })
+    }
+}
+
+impl Value for DriverHealth {
+    fn words(&self) -> [u64; 3] {
+        let (number, raw) = match *self {
+            Self::Ok => (0, 0),
+            Self::Warning => (1, 0),
+            Self::Critical => (2, 0),
+            Self::NeedsFirmware => (3, 0),
+            Self::Replace => (4, 0),
+            Self::Unknown(raw) => (5, raw),
+        };
+        [number, u64::from(raw), 0]
+    }
+
+    fn of(words: [u64; 3]) -> Option<Self> {
+        Some(match words {
+            [0, 0, 0] => Self::Ok,
+            [1, 0, 0] => Self::Warning,
+            [2, 0, 0] => Self::Critical,
+            [3, 0, 0] => Self::NeedsFirmware,
+            [4, 0, 0] => Self::Replace,
+            [5, raw, 0] => Self::Unknown(raw.try_into().ok()?),
+            _ => return None,
+        })
     }
 }
 
