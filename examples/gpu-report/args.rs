@@ -30,7 +30,7 @@ usage: gpu-report [OPTIONS]
 /// What the command line asks for.
 pub enum Asked {
     Help,
-    Report(Args),
+    Report(Box<Args>),
 }
 
 #[derive(Default)]
@@ -99,7 +99,7 @@ impl Args {
         if args.at.is_some() && args.replay.is_none() {
             return Err("--at names a moment of a recording: it needs --replay".into());
         }
-        Ok(Asked::Report(args))
+        Ok(Asked::Report(Box::new(args)))
     }
 }
 
