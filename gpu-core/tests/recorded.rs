@@ -592,3 +592,56 @@ fn processes_are_in_order_by_their_pseudonyms_too() {
     // A recording of it can be read.
     assert_eq!(round(&head(), std::slice::from_ref(&moment)).1, [moment]);
 }
+
+/// Each number of a process is another one, so that none can stand in another's place.
+#[test]
+fn every_number_of_a_process_comes_back_in_its_own_place() {
+    let unit: UnitId = "amd:serial:1f2e3d4c5b6a7988".parse().expect("a unit");
+    let mut process = ProcessReading::new(unit, Pid(7), PidView::Caller, Absence::NotYet);
+    let mut next = 0_u64;
+    let mut number = || {
+        next += 1;
+        next
+    };
+    for fact in [
+        &mut process.memory,
+        &mut process.client_memory,
+        &mut process.system_memory,
+        &mut process.evicted_memory,
+        &mut process.shared_memory,
+    ] {
+        *fact = Ok(Measured::new(Bytes(number()), AT, Source::Kfd));
+    }
+    for fact in
+        [&mut process.busy, &mut process.memory_busy, &mut process.encoder_busy, &mut process.decoder_busy]
+    {
+        *fact = Ok(Measured::new(Permille(number()), AT, Source::Nvml));
+    }
+    for fact in [&mut process.occupied_units, &mut process.clients] {
+        *fact = Ok(Measured::new(Count(number()), AT, Source::Kfd));
+    }
+    for fact in [
+        &mut process.queue_copy_time,
+        &mut process.graphics_time,
+        &mut process.compute_time,
+        &mut process.copy_time,
+        &mut process.video_time,
+    ] {
+        *fact = Ok(Measured::new(Nanoseconds(number()), AT, Source::Fdinfo));
+    }
+    for fact in [
+        &mut process.graphics_cycles,
+        &mut process.compute_cycles,
+        &mut process.copy_cycles,
+        &mut process.video_cycles,
+    ] {
+        let cycles = EngineCycles { worked: number(), elapsed: number(), engines: 3 };
+        *fact = Ok(Measured::new(cycles, AT, Source::Fdinfo));
+    }
+    assert_eq!(process.absences().count(), 0, "a number that is not tried here");
+    process.kinds = ProcessKinds::COMPUTE.and(ProcessKinds::MPS_CLIENT);
+    process.start = Ok(BootTime(12));
+    let mut moment = Moment::new(AT, WallTime(1));
+    moment.sample.processes.push(process);
+    assert_eq!(round(&head(), std::slice::from_ref(&moment)).1, [moment]);
+}

@@ -78,9 +78,7 @@ impl Traces {
             let Ok(energy) = reading.energy else { continue };
             let spent =
                 self.spent.entry(unit).or_insert(Spent { last: energy.value, sum: Microjoules::ZERO });
-            // A counter that fell has begun anew: what it shows came since.
-            let grown = energy.value.checked_sub(spent.last).unwrap_or(energy.value);
-            spent.sum = spent.sum.saturating_add(grown);
+            spent.sum = spent.sum.saturating_add(grown(spent.last, energy.value));
             spent.last = energy.value;
         }
     }
@@ -109,7 +107,23 @@ impl Traces {
     }
 }
 
+/// By how much a counter grew. One that fell has begun anew: what it shows came since.
+fn grown(last: Microjoules, now: Microjoules) -> Microjoules {
+    now.checked_sub(last).unwrap_or(now)
+}
+
 pub fn thousandths(part: u64, whole: u64) -> Option<u16> {
     let of = (u128::from(part) * 1000).checked_div(u128::from(whole))?;
     u16::try_from(of.min(1000)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_that_fell_began_anew() {
+        let grown = |last, now| grown(Microjoules(last), Microjoules(now)).get();
+        assert_eq!([grown(10, 25), grown(10, 10), grown(1000, 7)], [15, 0, 7]);
+    }
 }
