@@ -29,7 +29,7 @@ impl IntelBackend {
         let numbers: Vec<DeviceNumber> = files.iter().map(|(number, _)| *number).collect();
         let mut sweep = Sweep::default();
         if sweeper.sweep_into(&SweepRequest::new(&numbers, &[]), &mut sweep).is_err() {
-            return Seen { users: Vec::new(), needs: Some(Need::Access("/proc")) };
+            return Seen { users: Vec::new(), needs: Some(Need::Other("the list of processes")) };
         }
         let needs = match view {
             PidView::Host if sweep.unreadable > 0 => Some(OF_OTHERS),
