@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use folder::Folder;
 use gpu_core::ledger::{Body, Entry, EntryId, Ledger, NodeName, Position};
 use gpu_core::stored;
-use gpu_store::{Append, Journal, Keeper, Policy, Snapshot, SqliteJournal, Stream};
+use gpu_store::{Append, Journal, Keeper, MemoryJournal, Policy, Snapshot, SqliteJournal, Stream};
 use rusqlite::{Connection, params};
 
 fn stream() -> Stream {
@@ -132,6 +132,30 @@ fn an_entry_costs_little_more_than_its_row() {
             assert!(ratio >= 0.8, "{ratio} of a bare row's");
         }
     }
+}
+
+/// What judging, encoding and queueing cost where a journal costs next to nothing: no promise.
+#[test]
+#[ignore = "a figure: for a release build"]
+fn what_a_keeper_adds() {
+    const ENTRIES: u32 = 3000;
+    let journal = MemoryJournal::new();
+    let keeper = Keeper::open_with(&journal, node(), Policy::default().every(0)).expect("it opens");
+    let boards = Body::Inventory((0..8).map(|gpu| site::cut(gpu, 0..7)).collect());
+    keeper.apply(&keeper.entry(EntryId(1), boards)).expect("it is taken");
+    // The half of the node is held.
+    for unit in 28..56 {
+        keeper.apply(&step(&keeper.ledger(), unit, 0)).expect("it is free");
+    }
+    let mut number = 0;
+    let kept = fastest(20, || {
+        for _ in 0..ENTRIES {
+            keeper.apply(&step(&keeper.ledger(), 0, number)).expect("it is taken");
+            number += 1;
+        }
+    });
+    println!("a keeper over memory: {:.0} entries/s", f64::from(ENTRIES) / kept.1.as_secs_f64());
+    assert_eq!(u128::from(journal.extent(&stream()).expect("it is there").last.0), 29 + number);
 }
 
 #[test]
