@@ -37,6 +37,13 @@ fn keeper(file: &Path) -> Keeper<SqliteJournal> {
     let keeper = Keeper::open_with(journal, node(), Policy::default().every(0)).expect("it opens");
     let boards = Body::Inventory((0..8).map(|gpu| site::cut(gpu, 0..7)).collect());
     keeper.apply(&keeper.entry(EntryId(1), boards)).expect("it is taken");
+    // A log that grows has the file system write down its length, too: it is as long as it gets.
+    let other = Stream::statements(node());
+    for after in 0..6 {
+        let grown =
+            keeper.journal().append(&other, Position(after), &[&[1; 1 << 20]]).expect("there is room");
+        assert_eq!(grown, Append::Appended { last: Position(after + 1) });
+    }
     keeper
 }
 
@@ -68,7 +75,10 @@ impl Bare {
             stream INTEGER NOT NULL, position INTEGER NOT NULL, bytes BLOB NOT NULL,
             PRIMARY KEY (stream, position)) STRICT, WITHOUT ROWID";
         connection.execute_batch(table).expect("SQLite");
-        Self { connection, last: 0 }
+        let mut bare = Self { connection, last: 0 };
+        // As long a log as ours.
+        (0..6).for_each(|_| bare.insert(&[1; 1 << 20]));
+        bare
     }
 
     fn insert(&mut self, record: &[u8]) {
