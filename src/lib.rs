@@ -52,8 +52,8 @@
 //! time only what it finds. `health`: who is well, on what evidence, and what is to be done. `serde`: see [`gpu_core`].
 //!
 //! # What it never does
-//! It starts no process, and a thread only for who asks for one (`HealthWatch`); it prints nothing, reads no environment variable, wakes no GPU
-//! that sleeps, and changes no setting.
+//! It starts no process, and a thread only for who asks for one (`HealthWatch`); it prints nothing, reads no
+//! environment variable, wakes no GPU that sleeps, and changes no setting.
 
 #![forbid(unsafe_code)]
 
