@@ -136,12 +136,17 @@ impl Node {
                 Err(error) => all.problems.push(Problem::new(backend.vendor(), &error)),
             }
         }
-        name_clashes(&mut all);
+        self.round_off(&mut all);
+        all
+    }
+
+    /// Adds to the backends' inventories, put together, what none of them sees.
+    pub(crate) fn round_off(&self, all: &mut Inventory) {
+        name_clashes(all);
         if let Some(sysfs) = &self.sysfs {
-            unmanaged::append(sysfs, &self.outcomes, &mut all);
+            unmanaged::append(sysfs, &self.outcomes, all);
         }
         all.links.sort_unstable();
-        all
     }
 
     /// What every unit and every process that the drivers name shows now.
@@ -277,14 +282,26 @@ impl Node {
         sweep: &mut Sweep,
         sample: &mut Sample,
     ) {
-        let holders = join::holders(inventory);
-        let numbers: Vec<DeviceNumber> = holders.iter().map(|(number, _)| *number).collect();
-        let request = SweepRequest::new(&numbers, &[]).with_clients().with_owners();
         // Without a sweep there are still the drivers' own lists.
-        let swept = self.host.sweeper.sweep_into(&request, sweep).is_ok();
+        let swept = self.sweep(inventory, sweep).is_ok();
         sample.clear();
         let query = if swept { query.sweep(sweep) } else { *query };
         self.collect(&query, sample);
+        self.join(inventory, swept, sweep, sample);
+    }
+
+    /// Fills `sweep` with the processes on the GPUs of `inventory`, with their owners.
+    pub(crate) fn sweep(&self, inventory: &Inventory, sweep: &mut Sweep) -> Result<(), Error> {
+        let holders = join::holders(inventory);
+        let numbers: Vec<DeviceNumber> = holders.iter().map(|(number, _)| *number).collect();
+        let request = SweepRequest::new(&numbers, &[]).with_clients().with_owners();
+        self.host.sweeper.sweep_into(&request, sweep)
+    }
+
+    /// Joins a sample's processes with those of a sweep of the same moment, and adds those that no
+    /// driver named. Where the sweep failed (not `swept`), the processes say so.
+    pub(crate) fn join(&self, inventory: &Inventory, swept: bool, sweep: &mut Sweep, sample: &mut Sample) {
+        let holders = join::holders(inventory);
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
         join::complete(&*self.host.sweeper, self.host.pids, &mut scratch, sweep, &sample.processes);
         drop(scratch);

@@ -14,6 +14,7 @@
 //! | holding | an entitlement to units, in the ledger of a node | `ledger::Holding`, `ledger::Ledger` |
 //! | event | something that happened to a device, as its driver told it | [`Event`], from [`Events`] |
 //! | reading | what one unit showed at one time | [`Reading`], in a [`Sample`] |
+//! | statement | closed account of an interval | `meter::Statement`, by `meter::Meter` |
 //!
 //! # Rules that hold everywhere
 //! - What is missing is named: a metric is `Ok(Measured)` or `Err(Absence)`, never 0 or −1.
@@ -23,6 +24,8 @@
 //!
 //! How a board is cut is planned in [`plan`]; whose a use is, told by [`attribution`]. Who holds what
 //! is in the `ledger`; which units would do is found by `choose`; what a ledger is kept as is `stored`;
+//! what the machine shows of it is told by `reconcile`. How much each held and used over time is told
+//! by the statements of `meter`.
 //! what the machine shows of it is told by `reconcile`. Which units are well is told by `health`.
 //!
 //! # Features
@@ -30,6 +33,7 @@
 //!   quantities. For display and interchange, not for storage.
 //! - `ledger`: the modules `ledger`, `stored`, `choose` and `reconcile`; a third of this crate's code,
 //!   which who only looks does not build.
+//! - `meter`: the module `meter`: statements of who held and used how much. Brings `ledger`.
 //! - `health`: the module `health`.
 //! - `conformance`: the `conformance` module, test functions that every backend must pass.
 
@@ -78,6 +82,8 @@ mod labels;
 pub mod ledger;
 mod link;
 mod measured;
+#[cfg(feature = "meter")]
+pub mod meter;
 mod mode;
 mod node_file;
 mod numa;

@@ -64,6 +64,7 @@ impl Backend for SimBackend {
     }
 
     fn inventory(&self) -> Result<Inventory, Error> {
+        self.world.pass(self.vendor, "inventory");
         Ok(inventory::inventory(&self.world.scene(), self.vendor))
     }
 
@@ -75,6 +76,7 @@ impl Backend for SimBackend {
     }
 
     fn sample_into(&self, query: &Query<'_>, sample: &mut Sample) -> Result<(), Error> {
+        self.world.pass(self.vendor, "sample_into");
         let scene = self.world.scene();
         let listed = self.listed(&scene);
         if let Units::Only(units) = query.units {

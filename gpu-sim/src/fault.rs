@@ -56,9 +56,11 @@ pub enum Fault {
         #[serde(default)]
         gpu: Option<usize>,
     },
-    /// One library function, or all (`*`), takes this long.
+    /// One library function, or all (`*`), takes this long; or one call of an in-process backend, in
+    /// real time.
     Latency {
-        /// Name of the function, or `*`.
+        /// Name of the function, or `*`; or vendor and method of a backend (`nvidia/sample_into`,
+        /// `amd/inventory`).
         function: String,
         /// How long each call takes.
         time: Nanoseconds,
