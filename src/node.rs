@@ -245,6 +245,29 @@ impl Node {
         Watch::new(self)
     }
 
+    /// How well every unit is, by one look. What only several looks show (a counter that grows, a link that
+    /// was up) and what drivers tell by themselves needs [`HealthWatch`](crate::HealthWatch).
+    ///
+    /// ```
+    /// # use gpu_accounting::Node;
+    /// # let node = Node::builder().machine(gpu_sim::Machine::preset("mixed")?).build();
+    /// for unit in node.health().units {
+    ///     println!("{}: {}; {}", unit.unit, unit.why(), unit.action);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "health")]
+    #[must_use]
+    pub fn health(&self) -> gpu_core::health::Report {
+        use gpu_core::health::{Health, Look, METRICS};
+        let inventory = self.inventory();
+        let sample = self.sample_of(&Query::everything().metrics(METRICS).without_processes());
+        let (now, boot) = (self.clock().boot_now(), self.clock().boot_id());
+        let mut health = Health::default();
+        health.look(&Look { inventory: &inventory, sample: &sample, now, boot });
+        health.report(now)
+    }
+
     /// Reads what containers were given, where the host has a reader.
     pub(crate) fn container_reader(&self) -> Option<&dyn ContainerReader> {
         self.host.containers.as_deref()

@@ -98,6 +98,11 @@ impl World {
         }
     }
 
+    /// Brings back a GPU that fell off the bus by [`lose`](Self::lose), as a reset of the slot does.
+    pub fn find(&self, gpu: usize) {
+        self.0.lost.lock().unwrap_or_else(PoisonError::into_inner).retain(|lost| *lost != gpu);
+    }
+
     /// What there is and what it shows now, all at one time.
     #[must_use]
     pub fn scene(&self) -> Scene {

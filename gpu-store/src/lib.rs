@@ -7,14 +7,34 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod extent;
+mod follower;
+mod forward;
 mod journal;
+mod keep_error;
+mod keeper;
+mod limits;
 mod memory;
+mod policy;
+mod replica;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod stream;
+mod verify;
 
 pub use error::{Error, ErrorKind};
 pub use extent::Extent;
+pub use follower::Follower;
 pub use journal::{Append, Journal, Snapshot};
+pub use keep_error::KeepError;
+pub use keeper::Keeper;
+pub use limits::Limits;
 pub use memory::MemoryJournal;
+pub use policy::Policy;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Durability, SqliteJournal, SqliteOptions, Trust};
 pub use stream::Stream;
+pub use verify::{Verified, verify};
