@@ -273,7 +273,7 @@ fn a_process_list_that_hangs_costs_no_sample() {
     host.sweeper = Box::new(HangingSweeper { inner: host.sweeper, hangs: Arc::clone(&hangs) });
     let sampler = start(Node::builder().machine(host).build());
     let mut seen = None;
-    let before = until(&sampler, &mut seen, |of| of.is_whole() && of.attribution.is_ok());
+    let before = until(&sampler, &mut seen, |of| of.is_whole() && of.sweep.is_ok() && of.attribution.is_ok());
     hangs.store(true, Ordering::SeqCst);
     for _ in 0..3 {
         let observation = until(&sampler, &mut seen, |of| of.attribution == Err(Absence::TimedOut));
@@ -283,7 +283,7 @@ fn a_process_list_that_hangs_costs_no_sample() {
     assert_eq!(hanging.sample.units, before.sample.units);
     assert_eq!(hanging.inventory.devices, before.inventory.devices);
     hangs.store(false, Ordering::SeqCst);
-    let after = until(&sampler, &mut seen, |of| of.is_whole() && of.attribution.is_ok());
+    let after = until(&sampler, &mut seen, |of| of.is_whole() && of.sweep.is_ok() && of.attribution.is_ok());
     assert_eq!(
         after.attribution.as_ref().unwrap().lines.len(),
         before.attribution.as_ref().unwrap().lines.len()
