@@ -76,6 +76,7 @@ fn records(journal: &dyn Journal) -> Result<Vec<Vec<u8>>, Error> {
 }
 
 /// Opens what is there, reads all of it, and goes on.
+#[allow(clippy::type_complexity)]
 fn tried(store: &Path) -> Result<(Vec<u8>, Vec<Vec<u8>>, Position), Error> {
     let keeper = Keeper::open(SqliteJournal::open(store)?, node())?;
     verify(keeper.journal(), &stream())?;
