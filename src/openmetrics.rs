@@ -46,7 +46,7 @@
 //! | `gpu_memory_remap_failed` | | `DCGM_FI_DEV_ROW_REMAP_FAILURE` |
 //! | `gpu_pcie_replays_total` | | `DCGM_FI_DEV_PCIE_REPLAY_COUNTER` |
 //! | `hw_fan_speed_ratio`, `hw_fan_speed_rpm` | `hw.fan.speed_ratio`, `hw.fan.speed` | |
-//! | label `hw_id`; `gpu_device_info{index, hw_name, hw_model}` | `hw.id`, `hw.name`, `hw.model` | labels `gpu`, `UUID`, `modelName` on each series |
+//! | `hw_id`; `gpu_device_info{index, hw_name, hw_model}` | `hw.id`, `hw.name`, `hw.model` | `gpu`, `UUID`, `modelName` on each series |
 //! | label `partition`; `gpu_partition_info{profile}` | | labels `GPU_I_ID`, `GPU_I_PROFILE` |
 //! | labels `container`, `pod`, `namespace` of `gpu_owner_*` alone | | the same on each series of the device, once a pod |
 //!

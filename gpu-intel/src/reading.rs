@@ -14,7 +14,7 @@ use crate::error;
 
 const LEVEL_ZERO: &str = "on Intel only through Level Zero, if it is there and has it";
 const FDINFO: &str = "the kernel tells of clients alone: see the processes; of the whole, Level Zero";
-const PMU: &str = "the kernel tells of clients alone: see the processes; of the whole, Level Zero";
+const PMU: &str = "of the whole GPU the kernel tells by perf (CAP_PERFMON), which is not opened: see processes, or Level Zero";
 const COUNTS_ENERGY: &str = "the driver counts energy: take the difference of two samples";
 const NO_FILE: &str = "the driver has no file for it";
 const ENDPOINT: &str = "the GPU's own PCI function shows the link inside the card, not the slot's";
