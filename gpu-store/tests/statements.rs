@@ -58,7 +58,7 @@ fn statements_are_kept_in_journals() {
     assert_eq!(read(&memory, &stream), whole);
 
     let folder = Folder::new();
-    let file = folder.path().join("kept.db");
+    let file = folder.store();
     assert_eq!(keep(&SqliteJournal::open(&file).unwrap(), &stream), whole);
     // As another process opens it.
     let again = SqliteJournal::open(&file).unwrap();
