@@ -7,6 +7,7 @@ use gpu_core::ledger::Position;
 
 use crate::error::Error;
 use crate::extent::Extent;
+use crate::limits::Limits;
 use crate::stream::Stream;
 
 /// What became of an append that was not refused outright.
@@ -24,8 +25,10 @@ pub enum Append {
         /// The position of the last record that is there.
         actual: Position,
     },
-    /// The answer was lost: either all are there, or none. Who reads the stream from where he
-    /// meant to append sees which; who applies the same entry again (the same id) is safe in either case.
+    /// The answer was lost: either all are there, or none, or they may still come to be there. Who
+    /// appends the same records after the same position again gets an answer that holds: only one
+    /// of both can be the next. [`Conflict`](Self::Conflict) says that something is there: it may
+    /// be these very records, and reading tells.
     Unknown {
         /// What happened.
         why: String,
@@ -55,7 +58,15 @@ impl Snapshot {
 /// Records are bytes that nobody here looks into. The first record of a stream has position 1.
 /// Several threads and processes may use one store; of two that append at the same place one is
 /// told of the [`Conflict`](Append::Conflict).
+///
+/// *Implementers*: what [`append`](Self::append) called appended is never lost and never another
+/// for as long as the store promises; an error says that nothing was appended and that nothing
+/// will come of it later; whatever is in doubt is [`Unknown`](Append::Unknown). The functions of
+/// `conformance` (by feature) hold a journal to what stands here.
 pub trait Journal: Debug + Send + Sync {
+    /// How much is taken at a time.
+    fn limits(&self) -> Limits;
+
     /// How far a stream reaches; nothing at all for one of which nobody has heard.
     ///
     /// # Errors
@@ -67,10 +78,12 @@ pub trait Journal: Debug + Send + Sync {
     ///
     /// # Errors
     /// When nothing was appended for another reason: [`kind`](Error::kind) says which.
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) past the [`limits`](Self::limits).
     fn append(&self, stream: &Stream, after: Position, records: &[&[u8]]) -> Result<Append, Error>;
 
     /// Hands on records after the position `after`, in order, at most `most`, and says the position
-    /// of the last one that was handed on (`after` itself when there was none).
+    /// of the last one that was handed on (`after` itself when there was none). `each` must not
+    /// call the journal: it may be locked meanwhile.
     ///
     /// # Errors
     /// [`Compacted`](crate::ErrorKind::Compacted) when the next record is gone;
@@ -93,10 +106,11 @@ pub trait Journal: Debug + Send + Sync {
     /// changes nothing.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) when it reaches further than the stream.
+    /// [`Invalid`](crate::ErrorKind::Invalid) when it reaches further than the stream;
+    /// [`TooLarge`](crate::ErrorKind::TooLarge) past the [`limits`](Self::limits).
     fn put_snapshot(&self, stream: &Stream, snapshot: &Snapshot) -> Result<(), Error>;
 
-    /// Forgets records up to `through`.
+    /// Forgets records up to `through`. Ones that are forgotten already stay so.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) when no snapshot stands for them.

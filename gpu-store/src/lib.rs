@@ -7,14 +7,23 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod extent;
+mod forward;
 mod journal;
+mod limits;
 mod memory;
 mod stream;
 
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "etcd")]
+pub use etcd::{EtcdConfig, EtcdJournal, Lease, LeaseState};
 pub use extent::Extent;
 pub use journal::{Append, Journal, Snapshot};
+pub use limits::Limits;
 pub use memory::MemoryJournal;
 pub use stream::Stream;

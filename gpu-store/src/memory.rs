@@ -10,6 +10,7 @@ use gpu_core::ledger::Position;
 use crate::error::{Error, ErrorKind};
 use crate::extent::Extent;
 use crate::journal::{Append, Journal, Snapshot};
+use crate::limits::Limits;
 use crate::stream::Stream;
 
 /// Streams that are kept in memory, for tests and for those who want none to outlive them.
@@ -56,6 +57,10 @@ impl MemoryJournal {
 }
 
 impl Journal for MemoryJournal {
+    fn limits(&self) -> Limits {
+        Limits::EMBEDDED
+    }
+
     fn extent(&self, stream: &Stream) -> Result<Extent, Error> {
         Ok(self.kept().get(stream).map_or_else(Extent::default, |kept| Extent {
             last: kept.last(),
@@ -65,6 +70,7 @@ impl Journal for MemoryJournal {
     }
 
     fn append(&self, stream: &Stream, after: Position, records: &[&[u8]]) -> Result<Append, Error> {
+        self.limits().check_append(stream, records)?;
         let mut all = self.kept();
         let actual = all.get(stream).map_or(Position(0), Kept::last);
         if actual != after {
@@ -103,12 +109,14 @@ impl Journal for MemoryJournal {
     }
 
     fn put_snapshot(&self, stream: &Stream, snapshot: &Snapshot) -> Result<(), Error> {
+        self.limits().check_snapshot(stream, &snapshot.bytes)?;
         let mut all = self.kept();
-        let kept = all.entry(*stream).or_default();
-        if snapshot.at > kept.last() {
-            let detail = format!("a snapshot at {} of a stream that ends at {}", snapshot.at, kept.last());
+        let last = all.get(stream).map_or(Position(0), Kept::last);
+        if snapshot.at > last {
+            let detail = format!("a snapshot at {} of a stream that ends at {last}", snapshot.at);
             return Err(Error::new(ErrorKind::Invalid, stream.to_string(), detail));
         }
+        let kept = all.entry(*stream).or_default();
         if kept.snapshot.as_ref().is_none_or(|there| there.at < snapshot.at) {
             kept.snapshot = Some(snapshot.clone());
         }

@@ -135,7 +135,7 @@ impl EtcdJournal {
             Err(trouble) => return Err(trouble.at(self.client.place())),
         };
         match answer(said.answer) {
-            // etcd grants no lease of no time: 0 and −1 are its words for one that is not there.
+            // −1 says that there is none, and so does 0 of what was just kept up.
             Some(answer) if answer.id.0 == id => Ok(match u64::try_from(answer.ttl.0) {
                 Ok(left @ 1..) => LeaseState::Alive { left: Duration::from_secs(left) },
                 Ok(0) if path == "lease/timetolive" => LeaseState::Alive { left: Duration::ZERO },
