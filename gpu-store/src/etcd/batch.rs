@@ -38,11 +38,6 @@ pub(super) fn encode(nonce: Nonce, first: Position, records: &[&[u8]]) -> Vec<u8
     value
 }
 
-/// How many bytes the value of such records has.
-pub(super) const fn size(records: usize, bytes: usize) -> usize {
-    HEAD + 4 * records + bytes
-}
-
 /// The records of one append.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Batch<'a> {
@@ -103,7 +98,7 @@ mod tests {
     fn what_is_written_is_read() {
         let records: [&[u8]; 3] = [b"one", b"", &[7; 300]];
         let value = encode([9; 16], Position(41), &records);
-        assert_eq!(value.len(), size(3, 303));
+        assert_eq!(value.len(), HEAD + 3 * 4 + 303);
         let batch = Batch::read(&value, Position(43)).unwrap();
         assert_eq!((batch.nonce, batch.first, &batch.records[..]), ([9; 16], Position(41), &records[..]));
         assert_eq!(batch.placed().last().unwrap().0, Position(43));

@@ -212,7 +212,7 @@ impl Client {
     fn token(&self, member: usize, limit: Duration) -> Result<Option<String>, Trouble> {
         let known = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match (known, &self.config.user) {
-            (Token::Known(token), _) => return Ok(Some(token)),
+            (Token::Known(token), _) => Ok(Some(token)),
             (Token::Missing, Some((name, password))) => {
                 let token = self.authenticate(member, limit, name, password)?;
                 self.set_token(token.clone().map_or(Token::Needless, Token::Known));
@@ -238,7 +238,9 @@ impl Client {
         let mut response = self.post(member, "auth/authenticate", None, &body, limit).map_err(unsent)?;
         if !response.status().is_success() {
             return match refusal(response) {
-                Trouble::Refused(refused) if refused.message.contains("authentication is not enabled") => Ok(None),
+                Trouble::Refused(refused) if refused.message.contains("authentication is not enabled") => {
+                    Ok(None)
+                }
                 Trouble::Refused(refused) if refused.sort() == Sort::Passing => {
                     Err(Trouble::Unsent(refused.message))
                 }

@@ -206,9 +206,9 @@ impl EtcdJournal {
             Some(pair) if self.batch(stream, pair)?.nonce == nonce => Ok(Append::Appended { last }),
             Some(_) => Ok(Append::Conflict { actual }),
             // It may have been there, and been compacted since.
-            None if said.was_lost && actual >= last => {
-                Ok(Append::Unknown { why: "an answer was lost, and the records are compacted since".to_owned() })
-            }
+            None if said.was_lost && actual >= last => Ok(Append::Unknown {
+                why: "an answer was lost, and the records are compacted since".to_owned(),
+            }),
             None => Ok(Append::Conflict { actual }),
         }
     }
@@ -344,7 +344,8 @@ impl Journal for EtcdJournal {
                 Some(pair) => self.keys.last_of(stream, &pair.key.0),
                 None => Some(through),
             };
-            let upto = upto.ok_or_else(|| self.damaged(stream, "a key of its log is none of this crate's"))?;
+            let upto =
+                upto.ok_or_else(|| self.damaged(stream, "a key of its log is none of this crate's"))?;
             let mark = Mark { compacted: upto.0, ..look.mark };
             let txn = Txn {
                 compare: vec![Compare::is(self.keys.mark(stream), look.marked)],

@@ -61,7 +61,8 @@ impl EtcdJournal {
             return Err(Error::new(ErrorKind::Invalid, self.client.place(), detail));
         };
         // A lease whose number was lost ends by itself.
-        let said: Result<Said<LeaseAnswer>, _> = self.client.call("lease/grant", &LeaseGrant { ttl: Number(ttl) });
+        let said: Result<Said<LeaseAnswer>, _> =
+            self.client.call("lease/grant", &LeaseGrant { ttl: Number(ttl) });
         let LeaseAnswer { id, ttl } = said.map_err(|trouble| trouble.at(self.client.place()))?.answer;
         match (u64::try_from(id.0), u64::try_from(ttl.0)) {
             (Ok(id), Ok(ttl)) if id > 0 && ttl > 0 => Ok(Lease { id, lasts: Duration::from_secs(ttl) }),
@@ -110,7 +111,8 @@ impl EtcdJournal {
             Expiry::Lease(lease) => Some(lease),
             _ => None,
         };
-        let leases: BTreeSet<u64> = ledger.holdings().filter_map(|holding| of_lease(holding.expiry())).collect();
+        let leases: BTreeSet<u64> =
+            ledger.holdings().filter_map(|holding| of_lease(holding.expiry())).collect();
         let mut ended = Vec::new();
         for lease in leases {
             if self.lease(lease)? == LeaseState::Ended {

@@ -23,7 +23,11 @@ impl EtcdJournal {
                 Some(bytes) => return Ok(Some(Snapshot::new(Position(kept.at), bytes))),
                 // Another has come meanwhile; or else parts are missing.
                 None if self.look(stream, None)?.mark.snapshot.as_ref() != Some(&kept) => {}
-                None => return Err(self.damaged(stream, format!("parts of the snapshot {} are missing", kept.name))),
+                None => {
+                    return Err(
+                        self.damaged(stream, format!("parts of the snapshot {} are missing", kept.name))
+                    );
+                }
             }
         }
     }

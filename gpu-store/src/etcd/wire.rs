@@ -119,11 +119,13 @@ impl Compare {
 
 /// One step of a transaction.
 #[derive(Serialize, Debug)]
-#[serde(rename_all = "snake_case")]
 pub(super) enum Op {
-    RequestPut(Put),
-    RequestRange(Range),
-    RequestDeleteRange(DeleteRange),
+    #[serde(rename = "request_put")]
+    Put(Put),
+    #[serde(rename = "request_range")]
+    Range(Range),
+    #[serde(rename = "request_delete_range")]
+    DeleteRange(DeleteRange),
 }
 
 #[derive(Serialize, Debug)]
@@ -153,28 +155,28 @@ fn is_empty(bytes: &Bytes) -> bool {
 
 impl Op {
     pub fn put(key: impl Into<Bytes>, value: impl Into<Bytes>) -> Self {
-        Self::RequestPut(Put { key: key.into(), value: value.into() })
+        Self::Put(Put { key: key.into(), value: value.into() })
     }
 
     /// One key.
     pub fn get(key: impl Into<Bytes>) -> Self {
-        Self::RequestRange(Range { key: key.into(), ..Range::default() })
+        Self::Range(Range { key: key.into(), ..Range::default() })
     }
 
     /// The first keys from one on, before another.
     pub fn range(from: impl Into<Bytes>, before: impl Into<Bytes>, limit: i64) -> Self {
         let (key, range_end) = (from.into(), before.into());
-        Self::RequestRange(Range { key, range_end, limit: Number(limit), keys_only: false })
+        Self::Range(Range { key, range_end, limit: Number(limit), keys_only: false })
     }
 
     /// The same, without values.
     pub fn keys(from: impl Into<Bytes>, before: impl Into<Bytes>, limit: i64) -> Self {
         let (key, range_end) = (from.into(), before.into());
-        Self::RequestRange(Range { key, range_end, limit: Number(limit), keys_only: true })
+        Self::Range(Range { key, range_end, limit: Number(limit), keys_only: true })
     }
 
     pub fn delete(from: impl Into<Bytes>, before: impl Into<Bytes>) -> Self {
-        Self::RequestDeleteRange(DeleteRange { key: from.into(), range_end: before.into() })
+        Self::DeleteRange(DeleteRange { key: from.into(), range_end: before.into() })
     }
 }
 
@@ -194,11 +196,13 @@ pub(super) struct TxnAnswer {
 }
 
 #[derive(Deserialize, Debug)]
-#[serde(rename_all = "snake_case")]
 pub(super) enum Answer {
-    ResponsePut(Ignored),
-    ResponseRange(Found),
-    ResponseDeleteRange(Ignored),
+    #[serde(rename = "response_put")]
+    Put(Ignored),
+    #[serde(rename = "response_range")]
+    Range(Found),
+    #[serde(rename = "response_delete_range")]
+    DeleteRange(Ignored),
 }
 
 #[derive(Deserialize, Debug)]
@@ -223,7 +227,7 @@ impl TxnAnswer {
     /// What the range at this place of the transaction found.
     pub fn found(&mut self, at: usize) -> Option<Found> {
         match self.responses.get_mut(at)? {
-            Answer::ResponseRange(found) => Some(std::mem::take(found)),
+            Answer::Range(found) => Some(std::mem::take(found)),
             _ => None,
         }
     }
@@ -333,7 +337,8 @@ mod tests {
             ],
         });
         assert_eq!(serde_json::to_value(&txn).unwrap(), expected);
-        let answer = br#"{"header":{"revision":"2"},"responses":[{"response_range":{"header":{"revision":"2"},
+        let answer =
+            br#"{"header":{"revision":"2"},"responses":[{"response_range":{"header":{"revision":"2"},
             "kvs":[{"key":"YQ==","create_revision":"2","value":"MQ=="}],"count":"1"}}]}"#;
         let mut answer: TxnAnswer = read(answer).unwrap();
         assert_eq!((answer.succeeded, answer.header.revision), (false, Number(2)));
