@@ -61,6 +61,27 @@ pub struct Record {
     pub entry: Entry,
 }
 
+impl Record {
+    /// Where the record after this one stands: known without a ledger, so that a row of records
+    /// can be told to be whole where the state before it is gone.
+    ///
+    /// ```
+    /// use gpu_core::ledger::{Body, EntryId, Ledger};
+    /// use gpu_core::stored::Record;
+    /// let mut ledger = Ledger::new("node-1".parse()?);
+    /// let entry = ledger.entry(ledger.key(EntryId(1)), Body::Inventory(Vec::new()));
+    /// let record = Record { place: ledger.next(), entry };
+    /// ledger.apply(&record.entry)?;
+    /// assert_eq!(record.then(), ledger.next());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn then(&self) -> Place {
+        let (_, history) = digests(&mut Vec::with_capacity(256), self.place.after.0, &self.entry);
+        Place { position: self.place.position.next(), after: History(history) }
+    }
+}
+
 /// The record of an entry at its place, as bytes: [`Ledger::next`] of the ledger that takes it.
 #[must_use]
 pub fn encode(place: Place, entry: &Entry) -> Vec<u8> {

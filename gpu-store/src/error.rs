@@ -76,6 +76,11 @@ impl Error {
         Self { source: Some(source.into()), ..self }
     }
 
+    /// The same for another who is concerned, without what caused it.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(self.kind, self.at.clone(), self.detail.clone())
+    }
+
     /// What sort of fault it is.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {

@@ -13,17 +13,28 @@ mod error;
 #[cfg(feature = "etcd")]
 mod etcd;
 mod extent;
+mod follower;
 mod forward;
 mod journal;
+mod keep_error;
+mod keeper;
 mod limits;
 mod memory;
+mod policy;
+mod replica;
 mod stream;
+mod verify;
 
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "etcd")]
 pub use etcd::{EtcdConfig, EtcdJournal, Lease, LeaseState};
 pub use extent::Extent;
+pub use follower::Follower;
 pub use journal::{Append, Journal, Snapshot};
+pub use keep_error::KeepError;
+pub use keeper::Keeper;
 pub use limits::Limits;
 pub use memory::MemoryJournal;
+pub use policy::Policy;
 pub use stream::Stream;
+pub use verify::{Verified, verify};

@@ -1,0 +1,176 @@
+//! [`Batch`]: calls that are judged one after the other and appended together.
+
+use std::sync::Arc;
+
+use gpu_core::choose::Proposal;
+use gpu_core::ledger::{Entry, Ledger, Receipt};
+use gpu_core::stored;
+
+use crate::error::{Error, ErrorKind};
+use crate::keep_error::KeepError;
+use crate::limits::Limits;
+
+use super::call::Call;
+
+/// What a caller gets.
+pub(super) type Answer = Result<Receipt, KeepError>;
+
+/// A call, and the entry of it that went to a store whose answer was lost.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub ticket: u64,
+    pub call: Call,
+    pub pinned: Option<Box<Entry>>,
+}
+
+/// What a call comes to after those before it.
+enum Judged {
+    /// Nothing is stored for it.
+    Answered(Answer),
+    /// Its entry is in the batch, and this is the answer once the batch is stored.
+    Stored(Box<Entry>, Receipt),
+    /// It waits for the next batch: there is no room in this one, or what it comes to rests on
+    /// entries of this one that are not stored yet.
+    Left,
+}
+
+/// Calls judged one after the other.
+pub(super) struct Batch {
+    /// The ledger after all of them; `None` where no entry is new.
+    pub after: Option<Arc<Ledger>>,
+    pub records: Vec<Vec<u8>>,
+    judged: Vec<Judged>,
+    bytes: usize,
+}
+
+impl Batch {
+    /// More would be more than a ledger's memory of ids, and the last would be refused as too old.
+    const MOST: usize = Ledger::WINDOW as usize / 2;
+
+    /// Judges calls as they come on a ledger.
+    pub fn judge(ledger: &Arc<Ledger>, items: &[Item], limits: Limits) -> Self {
+        let mut batch =
+            Self { after: None, records: Vec::new(), judged: Vec::with_capacity(items.len()), bytes: 0 };
+        for item in items {
+            let judged = batch.judge_one(ledger, item, limits);
+            batch.judged.push(judged);
+        }
+        batch
+    }
+
+    fn judge_one(&mut self, ledger: &Arc<Ledger>, item: &Item, limits: Limits) -> Judged {
+        let now: &Ledger = self.after.as_ref().unwrap_or(ledger);
+        if let Some(receipt) = item.pinned.as_ref().and_then(|entry| happened(now, entry)) {
+            return Judged::Answered(Ok(receipt));
+        }
+        let entry = match item.call.propose(now) {
+            Ok(Proposal::New(entry)) => entry,
+            Ok(Proposal::Known(receipt)) => return self.answered(ledger, Ok(receipt)),
+            Err(denied) => return self.answered(ledger, Err(denied.into())),
+        };
+        match now.preview(&entry) {
+            Ok(receipt) if receipt.position > now.position() => self.add(ledger, entry, receipt, limits),
+            Ok(receipt) => self.answered(ledger, Ok(receipt)),
+            Err(refusal) => self.answered(ledger, Err(refusal.into())),
+        }
+    }
+
+    /// An answer, if it does not rest on what is not stored yet.
+    fn answered(&self, ledger: &Ledger, answer: Answer) -> Judged {
+        let is_stored = match &answer {
+            Ok(receipt) => receipt.position <= ledger.position(),
+            Err(_) => self.after.is_none(),
+        };
+        if is_stored { Judged::Answered(answer) } else { Judged::Left }
+    }
+
+    fn add(&mut self, ledger: &Arc<Ledger>, entry: Box<Entry>, receipt: Receipt, limits: Limits) -> Judged {
+        let now = self.after.as_ref().unwrap_or(ledger);
+        let record = stored::encode(now.next(), &entry);
+        if record.len() > limits.record.min(limits.batch) {
+            let detail = format!("entry {} takes {} bytes", entry.id, record.len());
+            let at = format!("ledger/{}", ledger.node());
+            return Judged::Answered(Err(Error::new(ErrorKind::TooLarge, at, detail).into()));
+        }
+        let is_full = self.records.len() >= limits.records.min(Self::MOST);
+        if is_full || self.bytes + record.len() > limits.batch {
+            return Judged::Left;
+        }
+        let after = self.after.get_or_insert_with(|| Arc::clone(ledger));
+        // The ledger that is kept stays as it is until this is stored: here it is copied.
+        match Arc::make_mut(after).apply(&entry) {
+            Ok(applied) if applied == receipt => {}
+            // A preview says what applying does: this would be a fault of the ledger, and is not stored.
+            Ok(_) | Err(_) => {
+                let detail = format!("entry {} is judged one way and another", entry.id);
+                let at = format!("ledger/{}", ledger.node());
+                return Judged::Answered(Err(Error::new(ErrorKind::Invalid, at, detail).into()));
+            }
+        }
+        self.bytes += record.len();
+        self.records.push(record);
+        Judged::Stored(entry, receipt)
+    }
+
+    /// Some call was refused: by what may be behind what is stored.
+    pub fn has_refused(&self) -> bool {
+        self.judged.iter().any(|judged| matches!(judged, Judged::Answered(Err(_))))
+    }
+
+    /// Remembers with each call the entry that went to a store whose answer was lost.
+    pub fn pin(&self, items: &mut [Item]) {
+        for (item, judged) in items.iter_mut().zip(&self.judged) {
+            if let Judged::Stored(entry, _) = judged {
+                item.pinned = Some(entry.clone());
+            }
+        }
+    }
+
+    /// What each call gets, and the calls that found no room.
+    pub fn answers(self, items: Vec<Item>, outcome: &Outcome) -> (Vec<(u64, Answer)>, Vec<Item>) {
+        let (mut answers, mut left) = (Vec::with_capacity(items.len()), Vec::new());
+        for (item, judged) in items.into_iter().zip(self.judged) {
+            match judged {
+                Judged::Answered(answer) => answers.push((item.ticket, outcome.confirm(answer))),
+                Judged::Stored(entry, receipt) => answers.push((item.ticket, outcome.of(entry, receipt))),
+                Judged::Left => left.push(item),
+            }
+        }
+        (answers, left)
+    }
+}
+
+/// The receipt of an entry that happened already.
+fn happened(ledger: &Ledger, entry: &Entry) -> Option<Receipt> {
+    ledger.preview(entry).ok().filter(|receipt| receipt.position <= ledger.position())
+}
+
+/// What became of a batch's records.
+pub(super) enum Outcome {
+    Stored,
+    Unknown(String),
+    Failed(Error),
+}
+
+impl Outcome {
+    /// A refusal holds if nobody has appended meanwhile, which only an append that is stored tells.
+    fn confirm(&self, answer: Answer) -> Answer {
+        let Err(KeepError::Refused(_) | KeepError::Unmet(_)) = &answer else { return answer };
+        match self {
+            Self::Stored => answer,
+            Self::Failed(error) => Err(error.again().into()),
+            Self::Unknown(why) => {
+                Err(Error::new(ErrorKind::Unreachable, "journal", format!("its end is unknown: {why}"))
+                    .into())
+            }
+        }
+    }
+
+    fn of(&self, entry: Box<Entry>, receipt: Receipt) -> Answer {
+        match self {
+            Self::Stored => Ok(receipt),
+            Self::Unknown(why) => Err(KeepError::Unknown { entry, why: why.clone() }),
+            Self::Failed(error) => Err(error.again().into()),
+        }
+    }
+}
