@@ -22,6 +22,8 @@ mod limits;
 mod memory;
 mod policy;
 mod replica;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod stream;
 mod verify;
 
@@ -36,5 +38,7 @@ pub use keeper::Keeper;
 pub use limits::Limits;
 pub use memory::MemoryJournal;
 pub use policy::Policy;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Durability, SqliteJournal, SqliteOptions, Trust};
 pub use stream::Stream;
 pub use verify::{Verified, verify};
