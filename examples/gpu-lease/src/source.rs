@@ -76,10 +76,13 @@ pub fn shared(inventory: &Inventory, by: u16) -> Result<Vec<Sharing>, Failure> {
     sharing.collect::<Result<_, _>>().map_err(|error| Failure::Usage(error.to_string()))
 }
 
-/// On whose behalf this process runs.
+/// On whose behalf this process runs: its user where its cgroup names nobody in particular.
 pub fn own_owner() -> Owner {
     let text = std::fs::read_to_string("/proc/self/cgroup");
-    text.map_or(Owner::Machine, |text| cgroup::owner(&text))
+    match text.map_or(Owner::Machine, |text| cgroup::owner(&text)) {
+        Owner::Machine | Owner::Hidden => Owner::Session { user: rustix::process::getuid().as_raw() },
+        owner => owner,
+    }
 }
 
 fn node_name(text: &str) -> Result<NodeName, Failure> {

@@ -1,14 +1,15 @@
 //! [`Store`]: where the ledger is kept, and how long holdings last there.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use gpu_accounting::WallTime;
 use gpu_accounting::ledger::{Expiry, Ledger, NodeName};
-use gpu_store::{EtcdConfig, EtcdJournal, Journal, Keeper, LeaseState, MemoryJournal};
+use gpu_store::{EtcdConfig, EtcdJournal, Journal, Keeper, LeaseState, MemoryJournal, SqliteJournal, SqliteOptions, Trust};
 
-use crate::args::{Args, StoreName};
+use crate::args::{Args, StoreName, Verb};
 use crate::failure::Failure;
 
 pub struct Store {
@@ -30,7 +31,7 @@ impl Store {
         let mut etcd = None;
         let journal: Arc<dyn Journal> = match &args.store {
             StoreName::Memory => Arc::new(MemoryJournal::new()),
-            StoreName::Sqlite(file) => sqlite(args, file)?,
+            StoreName::Sqlite(file) => Arc::new(sqlite(args, file)?),
             StoreName::Etcd(addresses) => {
                 let journal = Arc::new(EtcdJournal::open(etcd_config(args, addresses)?)?);
                 etcd = Some(Arc::clone(&journal));
@@ -98,8 +99,11 @@ fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn sqlite(_args: &Args, _file: &std::path::Path) -> Result<Arc<dyn Journal>, Failure> {
-    Err(Failure::Usage("sqlite".into()))
+/// A file is made by the calls that need one: who lists or checks a store wants the one that is there.
+fn sqlite(args: &Args, file: &Path) -> Result<SqliteJournal, Failure> {
+    let makes = matches!(args.verb, Verb::Run | Verb::Reserve | Verb::Reconcile);
+    let trust = if args.force { Trust::Anybody } else { Trust::OwnerOnly };
+    Ok(SqliteJournal::open_with(file, &SqliteOptions::new().trust(trust).creates(makes))?)
 }
 
 fn etcd_config(args: &Args, addresses: &str) -> Result<EtcdConfig, Failure> {

@@ -34,8 +34,14 @@ pub fn granted(source: &Source, inventory: &Inventory, granted: &Granted) -> Str
         let _ = writeln!(text, "     {}, expires {}", held.state(), held.expiry());
     }
     match visible::variables(inventory, &units) {
-        Ok(variables) => variables.iter().for_each(|(name, value)| drop(writeln!(text, "     {name}={value}"))),
-        Err(why) => drop(writeln!(text, "     no variable shows it to programs: {why}")),
+        Ok(variables) => {
+            for (name, value) in variables {
+                let _ = writeln!(text, "     {name}={value}");
+            }
+        }
+        Err(why) => {
+            let _ = writeln!(text, "     no variable shows it to programs: {why}");
+        }
     }
     text
 }
