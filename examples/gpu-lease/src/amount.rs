@@ -21,8 +21,10 @@ pub fn bytes(text: &str) -> Result<Bytes, lexopt::Error> {
     let end = text.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, unit) = text.split_at(end);
     let factor = UNITS.iter().find(|(name, _)| *name == unit.trim_start()).map(|(_, factor)| *factor);
-    let bytes = digits.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
-    let refuse = || format!("{:?}: an amount of memory such as 20GiB is asked for, at most 16 EiB", shown(text));
+    let bytes =
+        digits.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
+    let refuse =
+        || format!("{:?}: an amount of memory such as 20GiB is asked for, at most 16 EiB", shown(text));
     bytes.map(Bytes).ok_or_else(|| refuse().into())
 }
 
@@ -60,7 +62,9 @@ mod tests {
         for (text, expected) in good {
             assert_eq!(bytes(text).unwrap(), Bytes(expected), "{text}");
         }
-        for bad in ["", "GiB", "-1GiB", "+1GiB", "1.5GiB", "20gib", "18446744073709551616", "16777216TiB", "１GiB"] {
+        for bad in
+            ["", "GiB", "-1GiB", "+1GiB", "1.5GiB", "20gib", "18446744073709551616", "16777216TiB", "１GiB"]
+        {
             assert!(bytes(bad).is_err(), "{bad}");
         }
         assert_eq!(bytes("18446744073709551615").unwrap(), Bytes(u64::MAX));

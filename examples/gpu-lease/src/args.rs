@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use gpu_accounting::choose::Request;
 use gpu_accounting::ledger::{EntryId, Key, Label, NodeName, Position};
-use gpu_accounting::{Bytes, Container, Count, Owner, PciAddress, Runtime, SlurmJob, UnitId, UnitName, Vendor};
+use gpu_accounting::{
+    Bytes, Container, Count, Owner, PciAddress, Runtime, SlurmJob, UnitId, UnitName, Vendor,
+};
 use lexopt::prelude::*;
 
 use crate::amount::{bytes, seconds, shown, whole};
@@ -207,7 +209,9 @@ impl Args {
                 Short('h') | Long("help") => return Ok(Asked::Help),
                 Long("store") => store = Some(store_name(&parser.value()?)?),
                 Long("need") => args.need = bytes(&parser.value()?.string()?)?,
-                Value(word) if args.named.is_none() && args.takes_key() => args.named = Some(named(&word.string()?)?),
+                Value(word) if args.named.is_none() && args.takes_key() => {
+                    args.named = Some(named(&word.string()?)?)
+                }
                 Long(name) if NEEDS.contains(&name) => {
                     let name = name.to_owned();
                     needs.push(args.need(&name, &mut parser)?);
@@ -281,7 +285,9 @@ impl Args {
             "wait" => self.wait = seconds(&parser.value()?.string()?)?,
             "shares" => self.shares = Some(whole(&parser.value()?.string()?, 0, 1024, "shares")?),
             "idle" => self.idle = seconds(&parser.value()?.string()?)?,
-            "grace" => self.grace = Duration::from_secs(whole(&parser.value()?.string()?, 0, 1 << 32, "seconds")?),
+            "grace" => {
+                self.grace = Duration::from_secs(whole(&parser.value()?.string()?, 0, 1 << 32, "seconds")?)
+            }
             "repair" => self.repair = true,
             "force" => self.force = true,
             "sim" => self.sim = Some(parser.value()?.string()?),
@@ -401,7 +407,8 @@ fn number(text: &str) -> Result<u32, lexopt::Error> {
 
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str, what: &str) -> Result<T, lexopt::Error> {
     // The error repeats the text, which may be long.
-    let told = |error: T::Err| if text.len() > 200 { "it is far too long".to_owned() } else { error.to_string() };
+    let told =
+        |error: T::Err| if text.len() > 200 { "it is far too long".to_owned() } else { error.to_string() };
     text.parse().map_err(|error| format!("{what} {:?}: {}", shown(text), told(error)).into())
 }
 

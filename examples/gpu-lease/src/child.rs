@@ -26,7 +26,9 @@ pub fn command(program: &std::path::Path, words: &[OsString]) -> Command {
 /// Runs in the new process. The first word is the parent's number.
 pub fn become_the_command(words: Vec<OsString>) -> ExitCode {
     let mut words = words.into_iter();
-    let parent = words.next().and_then(|word| word.to_str().and_then(|word| word.parse().ok()).and_then(Pid::from_raw));
+    let parent = words
+        .next()
+        .and_then(|word| word.to_str().and_then(|word| word.parse().ok()).and_then(Pid::from_raw));
     let Some(program) = words.next() else { return ExitCode::from(NOT_STARTED) };
     let is_bound = set_parent_process_death_signal(Some(Signal::KILL));
     // It may have died before that was asked.

@@ -47,7 +47,9 @@ pub fn tell_inventory(args: &Args, source: &Source, store: &Store) -> Result<(),
                 store.keeper.apply(&entry)?;
             }
         }
-        Err(why) => eprintln!("gpu-lease: not all of the machine could be seen, so the ledger is not told of it: {why}"),
+        Err(why) => eprintln!(
+            "gpu-lease: not all of the machine could be seen, so the ledger is not told of it: {why}"
+        ),
     }
     Ok(())
 }
@@ -68,7 +70,8 @@ pub fn reserve(args: &Args, source: &Source, store: &Store, lasts: Duration) -> 
     let deadline = Instant::now() + args.wait;
     let id = args.named.map_or_else(fresh::id, |named| named.id);
     // Of what was set aside already: the same call again asks for the same.
-    let mut expiry = store.ledger()?.holding(Key::new(id, Default::default()).holding()).map(|held| held.expiry());
+    let mut expiry =
+        store.ledger()?.holding(Key::new(id, Default::default()).holding()).map(|held| held.expiry());
     loop {
         refresh(args, source, store)?;
         let until = match expiry {

@@ -89,7 +89,9 @@ fn perform(args: &Args) -> Result<u8, Failure> {
         Verb::Reserve => {
             let granted = grant::reserve(args, &source, &store, args.expires.unwrap_or(RESERVED_FOR))?;
             let inventory = source.node.inventory();
-            say(args, json::granted(&source, &inventory, &granted), || text::granted(&source, &inventory, &granted))
+            say(args, json::granted(&source, &inventory, &granted), || {
+                text::granted(&source, &inventory, &granted)
+            })
         }
         Verb::Commit | Verb::Renew | Verb::Release => {
             store.expire()?;
@@ -165,7 +167,9 @@ fn say(args: &Args, json: serde_json::Value, text: impl FnOnce() -> String) -> R
 /// Writes to standard output; a reader that has gone away (`| head`) is no error.
 fn write(text: &str) -> Result<(), Failure> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Machine(error.to_string())),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Machine(error.to_string()))
+        }
         _ => Ok(()),
     }
 }

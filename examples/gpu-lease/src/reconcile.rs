@@ -30,7 +30,8 @@ pub struct Reconciled {
 impl Reconciled {
     /// Whether nothing is left to do.
     pub fn is_clean(&self) -> bool {
-        let is_repaired = self.repaired.len() == self.repairs.len() && self.repaired.iter().all(Result::is_ok);
+        let is_repaired =
+            self.repaired.len() == self.repairs.len() && self.repaired.iter().all(Result::is_ok);
         self.report.is_clean() || (is_repaired && !self.repairs.is_empty() && !self.is_for_people())
     }
 

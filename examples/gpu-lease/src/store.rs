@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use gpu_accounting::WallTime;
 use gpu_accounting::ledger::{Expiry, Ledger, NodeName};
-use gpu_store::{EtcdConfig, EtcdJournal, Journal, Keeper, LeaseState, MemoryJournal, SqliteJournal, SqliteOptions, Trust};
+use gpu_store::{
+    EtcdConfig, EtcdJournal, Journal, Keeper, LeaseState, MemoryJournal, SqliteJournal, SqliteOptions, Trust,
+};
 
 use crate::args::{Args, StoreName, Verb};
 use crate::failure::Failure;

@@ -59,11 +59,14 @@ pub fn receipt(verb: Verb, receipt: Receipt) -> String {
 pub fn list(source: &Source, ledger: &Ledger, paint: Paint) -> String {
     let mut text = head(source);
     let _ = writeln!(text, "node {}, {} entries", ledger.node(), ledger.position());
-    let mut table = Table::new(&["UNIT", ">MEMORY", ">COMPUTE", "PROFILE", "STATE", "HOLDER", "EXPIRES", "HOLDING"]);
+    let mut table =
+        Table::new(&["UNIT", ">MEMORY", ">COMPUTE", "PROFILE", "STATE", "HOLDER", "EXPIRES", "HOLDING"]);
     let boards: Vec<_> = ledger.boards().collect();
     for offer in boards.iter().flat_map(|board| board.offers()) {
-        let of: Vec<Holding<'_>> =
-            ledger.holdings().filter(|held| held.units().any(|unit| whole(unit.unit) == offer.unit)).collect();
+        let of: Vec<Holding<'_>> = ledger
+            .holdings()
+            .filter(|held| held.units().any(|unit| whole(unit.unit) == offer.unit))
+            .collect();
         if of.is_empty() {
             let state = if !offer.holdable {
                 "in parts"

@@ -56,7 +56,8 @@ fn nvidia(inventory: &Inventory, units: &[UnitId]) -> Result<String, String> {
             let part = inventory.partition(*id).ok_or_else(|| gone(*unit))?;
             // The UUID is that of the compute instance.
             let named = std::iter::once(part).chain(part.partitions.iter());
-            let name = named.filter_map(|part| part.vendor_name.value()).find(|name| name.starts_with("MIG-"));
+            let name =
+                named.filter_map(|part| part.vendor_name.value()).find(|name| name.starts_with("MIG-"));
             name.cloned().ok_or_else(|| format!("{unit} has no UUID that a program could be told"))
         }
         unit => {
@@ -92,7 +93,8 @@ fn parts(device: &Device) -> Vec<UnitId> {
 
 /// By number in the order of PCI addresses, and number of the tile.
 fn intel(inventory: &Inventory, units: &[UnitId]) -> Result<String, String> {
-    let mut devices: Vec<&Device> = inventory.devices().filter(|device| device.vendor() == Vendor::INTEL).collect();
+    let mut devices: Vec<&Device> =
+        inventory.devices().filter(|device| device.vendor() == Vendor::INTEL).collect();
     devices.sort_by_key(|device| device.pci.value().copied());
     let tile_of = |device: &Device, id: PartitionId| {
         let mut tiles = device.partitions.iter().filter(|part| part.kind() == PartitionKind::TILE);
@@ -103,7 +105,9 @@ fn intel(inventory: &Inventory, units: &[UnitId]) -> Result<String, String> {
         match unit {
             UnitId::Partition(id) => match tile_of(devices[at], *id) {
                 Some(tile) => Ok(format!("{at}.{tile}")),
-                None => Err(format!("{unit} is a PCI function of its own: no variable of a program's shows it")),
+                None => {
+                    Err(format!("{unit} is a PCI function of its own: no variable of a program's shows it"))
+                }
             },
             _ => Ok(at.to_string()),
         }
@@ -118,7 +122,7 @@ fn gone(unit: UnitId) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gpu_accounting::{ContainerFacts, Container, EvidenceSource, Node, Owner, Environment, Runtime};
+    use gpu_accounting::{Container, ContainerFacts, Environment, EvidenceSource, Node, Owner, Runtime};
 
     /// What is set, read again by what the family makes of a container's environment: each unit shows
     /// itself and nothing else.
