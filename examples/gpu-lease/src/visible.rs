@@ -122,51 +122,84 @@ fn gone(unit: UnitId) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gpu_accounting::{Container, ContainerFacts, Environment, EvidenceSource, Node, Owner, Runtime};
+    use gpu_accounting::{
+        Container, ContainerFacts, Environment, EvidenceList, EvidenceSource, Node, Owner, Pid, Runtime,
+    };
 
-    /// What is set, read again by what the family makes of a container's environment: each unit shows
-    /// itself and nothing else.
+    /// What is set, read again by what the vendors' crates make of a container's environment: each unit
+    /// shows itself, or what it consists of, and nothing else.
     #[test]
     fn what_is_set_shows_what_is_held() {
-        for preset in ["mixed", "dgx-a100-8", "mi300x-8-cpx", "mi300x-8", "max-1550-4", "b60-2", "l40s-4"] {
-            let node = Node::builder().machine(gpu_sim::Machine::preset(preset).unwrap()).build();
+        for preset in ["mi300x-8-cpx", "mi300x-8", "mi210-8", "max-1550-4", "flex-170-2", "b60-2"] {
+            let root =
+                std::env::temp_dir().join(format!("gpu-lease-visible-{}-{preset}", std::process::id()));
+            let tree =
+                gpu_sim::World::new(gpu_sim::Machine::preset(preset).unwrap()).write_tree(&root).unwrap();
+            let node = Node::builder().sysfs_root(tree.sysfs()).proc_root(tree.proc()).build();
             let inventory = node.inventory();
-            let mut shown = 0;
+            assert!(!inventory.devices.is_empty(), "{preset}");
             for unit in inventory.units() {
-                let Ok(set) = variables(&inventory, &[unit]) else { continue };
-                let list: Vec<String> = set.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                let seen = seen(&node, &inventory, &list);
-                let inside = |of: &UnitId| *of == unit || lies_in(*of, unit) || lies_in(unit, *of);
-                if seen.is_empty() {
-                    // A device that is cut is seen by its parts alone.
-                    assert!(matches!(unit, UnitId::Device(_)), "{preset} {unit}: {list:?}");
+                let set = variables(&inventory, &[unit]);
+                if matches!(unit, UnitId::Partition(id) if id.kind() == PartitionKind::VIRTUAL_FUNCTION) {
+                    assert!(set.is_err(), "{preset} {unit}");
                     continue;
                 }
-                assert!(seen.iter().all(inside), "{preset} {unit}: {list:?} shows {seen:?}");
-                shown += 1;
+                let set = set.unwrap();
+                let list: Vec<String> = set.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let seen = seen(&node, &inventory, &list);
+                assert!(!seen.is_empty(), "{preset} {unit}: {list:?} shows nothing");
+                let is_of = |of: &UnitId| *of == unit || UnitId::Device(of.device()) == unit;
+                assert!(seen.iter().all(is_of), "{preset} {unit}: {list:?} shows {seen:?}");
             }
-            assert!(shown >= inventory.devices.len() / 2, "{preset}: {shown}");
-        }
-    }
-
-    fn lies_in(part: UnitId, whole: UnitId) -> bool {
-        match (part, whole) {
-            (UnitId::Partition(part), UnitId::Partition(whole)) => part.parent() == Some(whole),
-            (UnitId::Partition(part), UnitId::Device(device)) => part.device() == device,
-            _ => false,
+            std::fs::remove_dir_all(root).unwrap();
         }
     }
 
     fn seen(node: &Node, inventory: &Inventory, environment: &[String]) -> Vec<UnitId> {
         let owner = Owner::Container(Container::new(Runtime::Docker, "c".parse().unwrap()));
-        let mut facts = ContainerFacts::new(owner);
+        let mut facts = ContainerFacts::new(owner, Pid(1));
         facts.environment = Environment::of_list(environment.iter().map(String::as_str)).into();
-        let mut units = Vec::new();
+        let mut list = EvidenceList::new();
         for backend in node.backends() {
-            let list = backend.evidence(inventory, &[facts.clone()]);
-            let of = list.evidence.iter().filter(|one| one.source == EvidenceSource::Environment);
-            units.extend(of.map(|one| one.unit));
+            backend.evidence(&facts, inventory, &mut list).unwrap();
         }
-        units
+        assert!(list.unresolved.is_empty(), "{:?}", list.unresolved);
+        list.evidence
+            .iter()
+            .filter(|one| one.source == EvidenceSource::Environment)
+            .map(|one| one.unit)
+            .collect()
+    }
+
+    /// By the names that NVIDIA's driver gives.
+    #[test]
+    fn nvidias_are_named_by_uuid() {
+        let node = Node::builder().machine(gpu_sim::Machine::preset("mixed").unwrap()).build();
+        let inventory = node.inventory();
+        for device in inventory.devices().filter(|device| device.vendor() == Vendor::NVIDIA) {
+            let set = variables(&inventory, &[device.id.into()]).unwrap();
+            assert_eq!(Some(&set["CUDA_VISIBLE_DEVICES"]), device.vendor_name.value());
+            for instance in device.partitions() {
+                let inner: Vec<_> =
+                    instance.partitions.iter().filter_map(|part| part.vendor_name.value()).collect();
+                let set = variables(&inventory, &[instance.id.into()]).unwrap();
+                assert!(
+                    set["CUDA_VISIBLE_DEVICES"].starts_with("MIG-")
+                        && inner.contains(&&set["CUDA_VISIBLE_DEVICES"])
+                );
+            }
+        }
+    }
+
+    /// A share shows what it is a share of, once.
+    #[test]
+    fn shares_show_the_whole() {
+        let node = Node::builder().machine(gpu_sim::Machine::preset("l40s-4").unwrap()).build();
+        let inventory = node.inventory();
+        let device = &inventory.devices[2];
+        let sharing = gpu_accounting::Sharing::time_sliced(UnitId::from(device.id), 4).unwrap();
+        let units: Vec<UnitId> = sharing.shares().map(|share| share.id.into()).collect();
+        let set = variables(&inventory, &units).unwrap();
+        assert_eq!(Some(&set["CUDA_VISIBLE_DEVICES"]), device.vendor_name.value());
     }
 }
