@@ -52,10 +52,11 @@ pub fn reconcile(args: &Args, source: &Source, store: &Store) -> Result<Reconcil
     let attribution = watch.look();
     let now = store.now();
     let seen = seen(&attribution, watch.evidence(), now);
-    let users: BTreeSet<&Owner> = attribution.lines.iter().filter_map(|line| line.holder.owner()).collect();
+    let users = attribution.lines.iter().filter_map(|line| line.holder.owner());
+    let there: BTreeSet<&Owner> = users.chain(watch.owners()).collect();
     let young = young(&ledger, now, args.grace);
     let presence = |owner: &Owner| {
-        if users.contains(owner) || watch.facts(owner).is_some() {
+        if there.contains(owner) || there.iter().any(|other| is_same(owner, other)) {
             return Presence::Here;
         }
         // Of containers and jobs all that have a process were found; of others only who uses a GPU.
@@ -85,6 +86,15 @@ fn seen(
         Some(Seen::used(owner, line.unit, now))
     });
     given.chain(used).collect()
+}
+
+/// Two names of one owner: who wrote one down may not have known of its pod, or of the job's step.
+fn is_same(one: &Owner, other: &Owner) -> bool {
+    match (one, other) {
+        (Owner::Container(one), Owner::Container(other)) => one.id == other.id,
+        (Owner::Slurm(one), Owner::Slurm(other)) => one.job.is_some() && one.job == other.job,
+        (one, other) => one == other,
+    }
 }
 
 /// Who has held something for less than a while: he may be on his way.

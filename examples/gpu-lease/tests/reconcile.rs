@@ -55,17 +55,22 @@ fn what_is_used_is_taken_in_and_the_dead_are_released() {
 #[test]
 fn what_fell_off_is_lost_and_comes_back() {
     let mut lease = Lease::on("l40s-4");
+    let mut machine = Machine::preset("l40s-4").unwrap();
+    machine.workloads.clear();
+    let write = |lease: &Lease, name: &str, machine: &Machine| {
+        let file = lease.file(name);
+        std::fs::write(&file, serde_json::to_string(machine).unwrap()).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let whole = write(&lease, "whole.json", &machine);
+    lease.machine.clone_from(&whole);
     let keys: Vec<String> = (0..4).map(|_| lease.key("--node n1")).collect();
     for key in &keys[..2] {
         lease.call(&format!("commit {key} --holder container:docker:long-gone --node n1")).exits(0);
     }
-    let mut machine = Machine::preset("l40s-4").unwrap();
     machine.gpus.truncate(1);
     machine.links.clear();
-    machine.workloads.clear();
-    let file = lease.file("less.json");
-    std::fs::write(&file, serde_json::to_string(&machine).unwrap()).unwrap();
-    lease.machine = file.to_str().unwrap().to_owned();
+    lease.machine = write(&lease, "less.json", &machine);
     let report = lease.call("reconcile --json --node n1 --grace 0").exits(1).json();
     let lost = findings(&report).into_iter().filter(|(_, finding)| finding == "lost").count();
     assert_eq!(lost, 3, "{report:#}");
@@ -76,7 +81,7 @@ fn what_fell_off_is_lost_and_comes_back() {
     };
     assert_eq!(states(&lease).iter().filter(|state| *state == "lost").count(), 3);
     // Seen again, it is its holder's again.
-    lease.machine = "l40s-4".to_owned();
+    lease.machine = whole;
     lease.call("reconcile --node n1").exits(0);
     assert_eq!(states(&lease).iter().filter(|state| *state == "lost").count(), 0);
     assert_eq!(states(&lease).len(), 4);
