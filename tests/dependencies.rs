@@ -45,6 +45,15 @@ fn the_facade_with_the_states_of_runtimes_needs_at_most_40_crates() {
     at_most(40, &["-p", "gpu-accounting", "--features", "containers"]);
 }
 
+/// A ledger that is kept in memory or by a journal of one's own needs little; SQLite comes by feature.
+#[test]
+fn the_store_needs_at_most_8_crates_and_24_with_sqlite() {
+    at_most(8, &["-p", "gpu-store"]);
+    at_most(24, &["-p", "gpu-store", "--features", "sqlite"]);
+    let has = |name: &str| tree(&["-p", "gpu-store"]).iter().any(|package| package.starts_with(name));
+    assert!(!has("cc ") && !has("libsqlite3-sys ") && has("gpu-core "), "a C compiler is for those who ask");
+}
+
 /// Nothing that compiles C, generates bindings or links a vendor's library is in the tree.
 #[test]
 fn no_c_compiler_and_no_vendor_sdk_is_needed() {
@@ -69,6 +78,7 @@ fn arrows_point_down() {
     };
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(family("gpu-core"), set(&["gpu-core"]));
+    assert_eq!(family("gpu-store"), set(&["gpu-core", "gpu-store"]));
     assert_eq!(family("gpu-host"), set(&["gpu-core", "gpu-host"]));
     assert_eq!(family("gpu-nvidia-mig"), set(&["gpu-core", "gpu-nvidia-mig"]));
     // The one exception to "gpu-sim needs core alone": plain data, see ARCHITECTURE.md.

@@ -104,7 +104,7 @@ fn front_pages_define_nothing() {
 }
 
 /// Where the published libraries stand.
-const LIBRARIES: [&str; 9] = [
+const LIBRARIES: [&str; 10] = [
     "gpu-core/src/",
     "gpu-host/src/",
     "gpu-nvidia/src/",
@@ -113,6 +113,7 @@ const LIBRARIES: [&str; 9] = [
     "gpu-amd/rocm-smi/src/",
     "gpu-intel/src/",
     "gpu-intel/level-zero-sys/src/",
+    "gpu-store/src/",
     "src/",
 ];
 

@@ -74,7 +74,10 @@ fn vendors(out: &mut String, snapshot: &Snapshot, paint: Paint) {
             1 => ", 1 device".to_owned(),
             n => format!(", {n} devices"),
         };
-        line(out, &format!("  {:<8} {}{found}", of.vendor, of.outcome));
+        line(out, &format!("  {:<8} {:#}{found}", of.vendor, of.outcome));
+        for place in of.outcome.looked_for() {
+            line(out, &paint.dim(&format!("             {place}")));
+        }
     }
     for driver in &snapshot.inventory.drivers {
         let mut text = format!("  driver   {}", driver.name);

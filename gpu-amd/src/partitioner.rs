@@ -127,7 +127,7 @@ impl Partitioner for AmdBackend {
             return Err(Refusal::InUse { unit: device.into(), by });
         }
         let path = board.path().map(|folder| folder.join(setting.file())).unwrap_or_default();
-        if let Err(failed) = write::write(&path, value) {
+        if let Err(failed) = write::write(self.roots(), &path, value) {
             let users = || self.users_of_all(&boards, board, setting);
             return Err(failed.refusal(device.into(), setting, value, users));
         }

@@ -5,49 +5,28 @@
 mod machine;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use gpu_core::{
     Absence, Backend, BackendExt, DeviceId, ErrorKind, Fingerprint, Mode, ModeChange, Partitioner, Pid,
     PidView, Query, Refusal, Runtime, UnitId, Units, Vendor,
 };
 use gpu_sim::{Machine, SimBackend, Tree, UseKind, World};
-use machine::{Folder, backend, few};
+use machine::{Folder, few, read_by, roots};
 
 const COMPUTE: &str = Mode::COMPUTE_PARTITION;
 const MEMORY: &str = Mode::MEMORY_PARTITION;
 
-/// The driver behind a tree: does what is written into its files, until it is dropped.
-struct Driver {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
+/// The driver behind a tree: does what is written into its files before the write ends, until it is
+/// dropped. Nothing runs beside the test.
+struct Driver(Driven);
 
-impl Driver {
-    fn of(mut tree: Tree, working: Arc<Mutex<()>>) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                let at_work = working.lock().unwrap();
-                tree.obey().unwrap();
-                drop(at_work);
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        });
-        Self { stop, thread: Some(thread) }
-    }
-}
+type Driven = Arc<Mutex<Option<Box<Following>>>>;
+type Following = dyn Fn(&Path) -> std::io::Result<()> + Send;
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        *self.0.lock().unwrap() = None;
     }
 }
 
@@ -57,8 +36,8 @@ struct Node {
     world: World,
     tree: Tree,
     backend: Box<dyn Backend>,
-    /// Held by the driver while it does what was written.
-    working: Arc<Mutex<()>>,
+    /// Who follows the files, while there is a driver.
+    driven: Driven,
 }
 
 impl Node {
@@ -66,8 +45,11 @@ impl Node {
         let folder = Folder::new("modes");
         let world = World::new(machine);
         let tree = world.write_tree(&folder.0).unwrap();
-        let backend = backend(&world, &tree);
-        Self { folder, world, tree, backend, working: Arc::default() }
+        let driven = Driven::default();
+        let behind = Arc::clone(&driven);
+        let follow = move |path: &Path| behind.lock().unwrap().as_ref().map_or(Ok(()), |driver| driver(path));
+        let backend = read_by(&world, roots(&tree).followed_by(follow));
+        Self { folder, world, tree, backend, driven }
     }
 
     /// GPUs of a preset with nothing running.
@@ -78,7 +60,8 @@ impl Node {
     }
 
     fn driver(&self) -> Driver {
-        Driver::of(self.tree.clone(), Arc::clone(&self.working))
+        *self.driven.lock().unwrap() = Some(Box::new(self.tree.clone().into_driver()));
+        Driver(Arc::clone(&self.driven))
     }
 
     fn device(&self, gpu: usize) -> DeviceId {
@@ -94,11 +77,7 @@ impl Node {
     }
 
     fn set(&self, gpu: usize, mode: &str, value: &str) -> Result<ModeChange, Refusal> {
-        let set = self.partitioner().set_mode(self.device(gpu), self.on(gpu), mode, value);
-        // A kernel is done when the write ends. This driver may still write what nobody has looked
-        // at, the mode's file among it: the next write must not be lost to that.
-        drop(self.working.lock().unwrap());
-        set
+        self.partitioner().set_mode(self.device(gpu), self.on(gpu), mode, value)
     }
 
     fn profiles(&self, gpu: usize) -> (Vec<String>, String) {
@@ -381,18 +360,8 @@ fn what_is_read_back_counts() {
 
     for (then, kind) in [("SPX\n", "failed"), ("DPX\n", "interfered")] {
         let node = Node::idle("mi300x-8", 1);
-        let path = node.folder.attribute(&node.world, "current_compute_partition");
-        let on = node.on(0);
-        let meddler = std::thread::spawn(move || {
-            while std::fs::read_to_string(&path).unwrap() != "CPX" {
-                std::thread::yield_now();
-            }
-            // At once: a file that is empty for a moment shows no mode.
-            std::fs::write(path.with_extension("next"), then).unwrap();
-            std::fs::rename(path.with_extension("next"), path).unwrap();
-        });
-        let refused = node.partitioner().set_mode(node.device(0), on, COMPUTE, "CPX").unwrap_err();
-        meddler.join().unwrap();
+        *node.driven.lock().unwrap() = Some(Box::new(move |path| std::fs::write(path, then)));
+        let refused = node.set(0, COMPUTE, "CPX").unwrap_err();
         assert_eq!(refused.kind(), kind, "{refused}");
     }
 }

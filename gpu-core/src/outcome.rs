@@ -85,11 +85,33 @@ impl Outcome {
     pub const fn is_available(&self) -> bool {
         matches!(self, Self::Available | Self::Partial { .. })
     }
+
+    /// What was looked for and not found, in order; nothing where that says nothing.
+    #[must_use]
+    pub fn looked_for(&self) -> &[LookedFor] {
+        match self {
+            Self::Partial { looked_for, .. } | Self::NoDriver { looked_for } => looked_for,
+            _ => &[],
+        }
+    }
 }
 
+/// In words, with all that was looked for; the alternate form (`{:#}`) leaves that out, for those
+/// who show [`Outcome::looked_for`] in their own way.
+///
+/// ```
+/// use gpu_core::{LookedFor, Outcome};
+/// let item = LookedFor { what: "/sys/module/amdgpu".to_owned(), found: "not found".to_owned() };
+/// let outcome = Outcome::NoDriver { looked_for: vec![item] };
+/// assert_eq!(outcome.to_string(), "no driver (/sys/module/amdgpu: not found)");
+/// assert_eq!(format!("{outcome:#}"), "no driver");
+/// ```
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |f: &mut fmt::Formatter<'_>, looked_for: &[LookedFor]| {
+            if f.alternate() {
+                return Ok(());
+            }
             for (i, item) in looked_for.iter().enumerate() {
                 write!(f, "{}{item}", if i == 0 { " (" } else { "; " })?;
             }

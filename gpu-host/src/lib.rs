@@ -21,7 +21,7 @@
 //! Parsers take text, readers take a root; nothing below [`Roots::default`] knows `/sys` or
 //! `/proc`. Nothing is cached but what a [`WatchingSweeper`] says; files of sysfs that are read at
 //! every sample stay open, up to 512 of them ([`file::Attribute`]). Nothing is written but lock files,
-//! limits that are [set](Dmem::limit) and what a caller hands to [`file::write`]; nothing is woken.
+//! limits that are [set](Dmem::limit) and what a caller hands to [`Roots::write`]; nothing is woken.
 
 #![forbid(unsafe_code)]
 
@@ -34,6 +34,7 @@ pub mod drm;
 pub mod fdinfo;
 pub mod file;
 mod folder;
+mod follower;
 mod held;
 pub mod hwmon;
 pub mod lock;

@@ -146,7 +146,7 @@ impl IntelBackend {
         }
         held.refuse_users(count)?;
         let path = held.board.function.path.join("sriov_numvfs");
-        if let Err(failed) = write::write(&path, &count.to_string()) {
+        if let Err(failed) = write::write(self.roots(), &path, &count.to_string()) {
             return Err(failed.refusal(device.into(), "sriov_numvfs", || self.users(&held.board)));
         }
         let at = path.display().to_string();
@@ -170,7 +170,7 @@ impl IntelBackend {
             return Err(Refusal::NotSupported { why: why.to_owned() });
         }
         for file in held.board.tiles.iter().filter_map(|tile| tile.gt.ccs_mode.as_ref()) {
-            if let Err(failed) = write::write(file.path(), value) {
+            if let Err(failed) = write::write(self.roots(), file.path(), value) {
                 return Err(failed.refusal(device.into(), "ccs_mode", || self.users(&held.board)));
             }
         }

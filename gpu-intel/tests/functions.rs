@@ -4,11 +4,9 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use gpu_core::{
     Backend, Bytes, DeviceId, Done, ErrorKind, Fingerprint, Mode, ModeChange, Nanoseconds, PartitionKind,
@@ -23,37 +21,13 @@ mod machine;
 
 use machine::{Folder, half, process};
 
-/// The driver behind a tree: does what is written into its files, until it is dropped.
-struct Driver {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-    answers: Arc<Mutex<Vec<Result<(), ModeRefusal>>>>,
-}
-
-impl Driver {
-    fn of(mut tree: Tree, working: Arc<Mutex<()>>) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let answers = Arc::new(Mutex::new(Vec::new()));
-        let (stopped, given) = (Arc::clone(&stop), Arc::clone(&answers));
-        let thread = std::thread::spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                let at_work = working.lock().unwrap();
-                let answered = tree.obey().unwrap();
-                drop(at_work);
-                given.lock().unwrap().extend(answered);
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        });
-        Self { stop, thread: Some(thread), answers }
-    }
-}
+/// The driver behind a tree: does what is written into its files before the write ends, until it is
+/// dropped. Nothing runs beside the test.
+struct Driver(Arc<Mutex<Option<Tree>>>);
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        *self.0.lock().unwrap() = None;
     }
 }
 
@@ -62,8 +36,10 @@ struct Node {
     world: World,
     tree: Tree,
     backend: IntelBackend,
-    /// Held by the driver while it does what was written.
-    working: Arc<Mutex<()>>,
+    /// Whose files the driver follows, while there is one.
+    driven: Arc<Mutex<Option<Tree>>>,
+    /// What it said of each write.
+    answers: Arc<Mutex<Vec<Result<(), ModeRefusal>>>>,
 }
 
 impl Node {
@@ -71,9 +47,18 @@ impl Node {
         let folder = Folder::new("functions");
         let world = World::new(machine);
         let tree = world.write_tree(&folder.0).unwrap();
+        let (driven, answers) = (Arc::<Mutex<Option<Tree>>>::default(), Arc::<Mutex<Vec<_>>>::default());
+        let (behind, said) = (Arc::clone(&driven), Arc::clone(&answers));
+        let follow = move |_: &Path| {
+            let Some(tree) = &mut *behind.lock().unwrap() else { return Ok(()) };
+            let answered = tree.obey().unwrap();
+            said.lock().unwrap().extend(answered.iter().copied());
+            let refused = answered.into_iter().find_map(Result::err);
+            refused.map_or(Ok(()), |of| Err(io::Error::from_raw_os_error(of.errno())))
+        };
         let roots = Roots::default().sysfs(tree.sysfs()).proc(tree.proc()).locks(folder.0.join("locks"));
-        let backend = IntelBackend::new(roots, Arc::new(world.clock().clone())).unwrap();
-        Self { folder, world, tree, backend, working: Arc::default() }
+        let backend = IntelBackend::new(roots.followed_by(follow), Arc::new(world.clock().clone())).unwrap();
+        Self { folder, world, tree, backend, driven, answers }
     }
 
     /// One GPU on the driver, idle, that can have eight virtual functions.
@@ -82,7 +67,8 @@ impl Node {
     }
 
     fn driver(&self) -> Driver {
-        Driver::of(self.tree.clone(), Arc::clone(&self.working))
+        *self.driven.lock().unwrap() = Some(self.tree.clone());
+        Driver(Arc::clone(&self.driven))
     }
 
     fn id(&self) -> DeviceId {
@@ -94,18 +80,11 @@ impl Node {
     }
 
     fn set(&self, mode: &str, value: &str) -> Result<ModeChange, Refusal> {
-        self.done(self.backend.set_mode(self.id(), self.on(), mode, value))
+        self.backend.set_mode(self.id(), self.on(), mode, value)
     }
 
     fn cut(&self, specs: &[FunctionSpec]) -> Result<Done, Refusal> {
-        self.done(self.backend.cut(self.id(), self.on(), specs))
-    }
-
-    /// A kernel is done when the write ends. This driver may still write what nobody has looked at,
-    /// the file that was written among it: the next write must not be lost to that.
-    fn done<T>(&self, answer: T) -> T {
-        drop(self.working.lock().unwrap());
-        answer
+        self.backend.cut(self.id(), self.on(), specs)
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -180,7 +159,7 @@ fn each_function_has_what_is_said_of_it() {
 
         // One of them is changed while it is there.
         let more = FunctionSpec::new().memory(Bytes::gib(3));
-        let done = node.done(node.backend.adjust(parts[0].id, node.on(), &more)).unwrap();
+        let done = node.backend.adjust(parts[0].id, node.on(), &more).unwrap();
         assert_eq!(done.state.device.partitions[0].memory_total.value(), Some(&Bytes::gib(3)));
         assert_ne!(done.state.device.partitions[0].incarnation, parts[0].incarnation, "another life");
 
@@ -197,7 +176,7 @@ fn each_function_has_what_is_said_of_it() {
 fn what_cannot_be_is_refused_before_anything_is_touched() {
     for driver in DRIVERS {
         let node = Node::idle(driver);
-        let driver_of = node.driver();
+        let _driver = node.driver();
         let on = node.on();
         let gib = |n| FunctionSpec::new().memory(Bytes::gib(n));
         let cut = |specs: &[FunctionSpec]| node.backend.cut(node.id(), on, specs).unwrap_err();
@@ -225,8 +204,7 @@ fn what_cannot_be_is_refused_before_anything_is_touched() {
             let priority = FunctionSpec::new().priority(Priority::Low);
             assert_eq!(cut(&[priority]).kind(), "not_supported");
         }
-        std::thread::sleep(Duration::from_millis(20));
-        assert_eq!(*driver_of.answers.lock().unwrap(), [], "nothing was written");
+        assert_eq!(*node.answers.lock().unwrap(), [], "nothing was written");
         assert_eq!(node.on(), on);
     }
 }
@@ -267,7 +245,7 @@ fn who_is_in_the_way_is_named() {
         let Refusal::InUse { by, .. } = node.set(Mode::SRIOV, "0").unwrap_err() else { panic!("in use") };
         assert_eq!((by[0].pid, by[0].partition), (Pid(4242), made.partitions[1].id), "{device}");
         let spec = FunctionSpec::new().exec_quantum_ms(5);
-        let adjust = |part: usize| node.done(node.backend.adjust(made.partitions[part].id, node.on(), &spec));
+        let adjust = |part: usize| node.backend.adjust(made.partitions[part].id, node.on(), &spec);
         assert_eq!(adjust(1).unwrap_err().kind(), "in_use", "{device}");
         assert!(adjust(0).is_ok(), "the other one is idle");
     }

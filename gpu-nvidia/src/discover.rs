@@ -80,7 +80,10 @@ pub fn discover(options: &Options) -> Discovery {
         match attempt(&path, options) {
             Ok(backend) => return Discovery::available(Box::new(backend)),
             Err(Attempt::NotHere(found)) => {
-                looked_for.push(LookedFor { what: path.display().to_string(), found });
+                let what = path.display().to_string();
+                // The loader begins with the name that it was given.
+                let found = found.strip_prefix(&format!("{what}: ")).unwrap_or(&found).to_owned();
+                looked_for.push(LookedFor { what, found });
             }
             Err(Attempt::Final(outcome)) => return without(outcome),
         }

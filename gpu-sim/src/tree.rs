@@ -18,6 +18,7 @@ mod process;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use crate::amd::ModeRefusal;
 use crate::fault::Fault;
@@ -98,7 +99,10 @@ impl Tree {
     /// it. Says what became of each write; a mode that was refused reads as before.
     ///
     /// A kernel does this before the write ends, a folder of files cannot: until then the written
-    /// text stands there, and nothing else has changed.
+    /// text stands there, and nothing else has changed. [`into_driver`](Self::into_driver) does it
+    /// before the write ends, for who can wait for it. Beside a writer who cannot, one that waits
+    /// after each change for what comes of it is followed: writes are seen in their order, and a
+    /// file that was written again since is left for the next call.
     ///
     /// # Errors
     /// When a file cannot be written or removed.
@@ -120,20 +124,74 @@ impl Tree {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn obey(&mut self) -> io::Result<Vec<Result<(), ModeRefusal>>> {
-        let written = amd::written_modes(&self.root, &self.world.machine());
-        let mut answers: Vec<_> = written.into_iter().map(|write| write.carry_out(&self.world)).collect();
-        let functions = function::written(&self.root, &self.plan, &self.world.machine());
+        let Taken { modes, functions } = self.taken();
+        let mut touched: Vec<Touched> =
+            functions.iter().map(|of| (of.path.clone(), of.text.clone())).collect();
+        touched.extend(modes.iter().map(|of| (of.path.clone(), of.text.clone())));
+        let mut answers: Vec<_> = modes.into_iter().map(|write| write.carry_out(&self.world)).collect();
         answers.extend(functions.iter().map(|write| write.carry_out(&self.world)));
         if !answers.is_empty() {
-            let mut touched: Vec<PathBuf> = functions.into_iter().map(|write| write.path).collect();
-            touched.extend(amd::mode_files(&self.world.machine()));
             let plan = plan(&self.world.scene());
             disk::follow(&self.root, &self.plan, &plan, &touched)?;
             self.plan = plan;
         }
         Ok(answers)
     }
+
+    /// What was written, as it stood at one moment: two looks at all files that find the same. Files
+    /// that are looked at one after another show a later write and miss an earlier one.
+    fn taken(&self) -> Taken {
+        let look = || Taken {
+            modes: amd::written_modes(&self.root, &self.world.machine()),
+            functions: function::written(&self.root, &self.plan, &self.world.machine()),
+        };
+        let mut last = look();
+        loop {
+            let again = look();
+            if again == last {
+                return last;
+            }
+            last = again;
+        }
+    }
+
+    /// The driver behind these trees as a function, for who writes through one that tells it: it is
+    /// given the path of a file that was written, does what the driver does, and answers with the
+    /// error that the write ends with. Nothing runs beside the writer, so that nothing can be late.
+    ///
+    /// ```
+    /// let mut machine = gpu_sim::Machine::preset("mi300x-8")?;
+    /// machine.workloads.clear();
+    /// let root = std::env::temp_dir().join(format!("gpu-sim-driver-{}", std::process::id()));
+    /// let tree = gpu_sim::World::new(machine).write_tree(&root)?;
+    /// let mode = tree.sysfs().join("bus/pci/devices/0000:05:00.0/current_compute_partition");
+    /// let driver = tree.into_driver();
+    /// std::fs::write(&mode, "TPX")?;
+    /// assert_eq!(driver(&mode).unwrap_err().raw_os_error(), Some(22)); // EINVAL
+    /// std::fs::write(&mode, "CPX")?;
+    /// driver(&mode)?;
+    /// # std::fs::remove_dir_all(&root)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn into_driver(self) -> impl Fn(&Path) -> io::Result<()> + Send + Sync + 'static {
+        let tree = Mutex::new(self);
+        move |_| {
+            let mut tree = tree.lock().unwrap_or_else(PoisonError::into_inner);
+            let refused = tree.obey()?.into_iter().find_map(Result::err);
+            refused.map_or(Ok(()), |refusal| Err(io::Error::from_raw_os_error(refusal.errno())))
+        }
+    }
 }
+
+/// What was written into files of drivers.
+#[derive(PartialEq)]
+struct Taken {
+    modes: Vec<amd::WrittenMode>,
+    functions: Vec<function::Written>,
+}
+
+/// A file with the text that was taken from it.
+type Touched = (PathBuf, String);
 
 impl World {
     /// Writes the trees as they are now into `root`, which should be empty. A GPU that is lost is

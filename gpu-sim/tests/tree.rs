@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use gpu_core::{Bytes, Nanoseconds};
-use gpu_sim::{Curve, Damage, Fault, Machine, Tree, World};
+use gpu_sim::{Curve, Damage, Fault, Machine, Silicon, Tree, VfSpec, World};
 
 /// A folder that goes away with the test.
 struct Folder(PathBuf);
@@ -246,4 +248,62 @@ fn damage_is_done_and_undone() {
     tree.repair(file).unwrap();
     assert_eq!(below(&folder), whole);
     assert!(tree.damage(Path::new("sys/nothing"), Damage::Empty).is_err());
+}
+
+/// Quotas are written before the functions that shall have them, by somebody beside the driver. Files
+/// that were looked at one after another showed the count and missed a quota: functions came up with
+/// what was set before, or not at all. And a file that was put in order while the next text was being
+/// written into it lost that.
+#[test]
+fn writes_are_seen_in_their_order() {
+    let mut machine = Machine::preset("b60-2").unwrap();
+    machine.gpus.truncate(1);
+    machine.workloads.clear();
+    let Silicon::Intel(intel) = &mut machine.gpus[0].silicon else { panic!() };
+    intel.total_vfs = 8;
+    let (_folder, world, mut tree) = written(machine);
+    let gpu = tree.sysfs().join("bus/pci/devices").join(world.machine().gpus[0].pci.to_string());
+    let (is_over, idle) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+    let (over, turns) = (Arc::clone(&is_over), Arc::clone(&idle));
+    let driver = std::thread::spawn(move || {
+        let mut answers = Vec::new();
+        while !over.load(Ordering::Relaxed) {
+            let answered = tree.obey().unwrap();
+            turns.fetch_add(u32::from(answered.is_empty()), Ordering::Relaxed);
+            answers.extend(answered);
+        }
+        answers
+    });
+    let functions = |count: usize| -> Vec<VfSpec> {
+        let limit = Instant::now() + Duration::from_secs(120);
+        while Instant::now() < limit && !driver.is_finished() {
+            let Silicon::Intel(intel) = world.machine().gpus[0].silicon.clone() else { panic!() };
+            if intel.vfs.len() == count {
+                return intel.vfs;
+            }
+            std::thread::yield_now();
+        }
+        panic!("never {count} functions");
+    };
+    for round in 0..40_u64 {
+        // The driver is looking, and finds nothing: what is written comes in the middle of that.
+        let before = idle.load(Ordering::Relaxed);
+        while idle.load(Ordering::Relaxed).wrapping_sub(before) < 2 && !driver.is_finished() {
+            std::hint::spin_loop();
+        }
+        let quota = |number: u64| ((round % 3 + 1) * number) << 21;
+        for number in 1..=8 {
+            let file = gpu.join(format!("sriov_admin/vf{number}/profile/vram_quota"));
+            fs::write(file, quota(number).to_string()).unwrap();
+        }
+        fs::write(gpu.join("sriov_numvfs"), "8").unwrap();
+        for vf in functions(8) {
+            assert_eq!(vf.memory_quota, Bytes(quota(vf.number.into())), "round {round}, {}", vf.number);
+        }
+        fs::write(gpu.join("sriov_numvfs"), "0").unwrap();
+        functions(0);
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let answers = driver.join().unwrap();
+    assert!(answers.len() >= 80 && answers.iter().all(Result::is_ok), "{answers:?}");
 }

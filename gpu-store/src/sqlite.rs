@@ -279,8 +279,10 @@ fn insert(connection: &Connection, stream: &Stream) -> rusqlite::Result<Row> {
 /// What is wrong with where a stream's records begin and end.
 fn ends(connection: &Connection, row: Row) -> rusqlite::Result<Result<(), String>> {
     let Row { id, last, compacted } = row;
-    let mut statement =
-        connection.prepare_cached("SELECT min(position), max(position) FROM record WHERE stream = ?1")?;
+    // One by one: SQLite finds each at an end of the tree, and both together by looking at all.
+    let mut statement = connection.prepare_cached(
+        "SELECT (SELECT min(position) FROM record WHERE stream = ?1), (SELECT max(position) FROM record WHERE stream = ?1)",
+    )?;
     let found: (Option<i64>, Option<i64>) =
         statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let expected = (last > compacted).then_some((compacted.saturating_add(1), last)).unzip();

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use gpu_core::choose::Request;
 use gpu_core::ledger::{
-    Body, EntryId, Expiry, HoldingState, Key, Ledger, NodeName, Outlook, Position, Reason, Receipt,
+    Body, EntryId, Expiry, HoldingState, Key, Ledger, NodeName, Outlook, Position, Reason, Receipt, Reserve,
 };
 use gpu_core::{Bytes, WallTime, stored};
 use gpu_store::{
@@ -290,6 +290,41 @@ fn what_stays_unknown_is_settled_by_the_same_entry() {
     }
 }
 
+/// An expiry whose answer was lost is not refused by its own effect, nor is a renewal done twice.
+#[test]
+fn who_expired_a_holding_is_told_so_whatever_got_lost() {
+    let mut landed = 0;
+    for seed in 0..30 {
+        let journal = Shaky::new(seed, 0);
+        let keeper = keeper(&journal, 1);
+        let key = keeper.key(EntryId(2));
+        let request = Request::memory(Bytes::gib(1)).exclusive();
+        keeper.reserve(key, &request.until(Expiry::At(WallTime(5)))).expect("it is free");
+        journal.set(700);
+        let renewed = keeper.renew(key, Expiry::At(WallTime(6)));
+        let before = journal.inner.extent(&stream()).unwrap().last;
+        let renewed = match renewed {
+            Ok(receipt) => receipt,
+            // That says that nothing is stored, and that nothing will be.
+            Err(KeepError::Store(error)) if error.kind() == ErrorKind::Unreachable => {
+                (0..50).for_each(|_| drop(journal.extent(&stream())));
+                assert_eq!(journal.inner.extent(&stream()).unwrap().last, Position(2), "seed {seed}");
+                continue;
+            }
+            Err(error) => panic!("seed {seed}: {error}"),
+        };
+        assert_eq!((renewed.position, before), (Position(3), Position(3)), "seed {seed}: it is done once");
+        match keeper.expire_due(WallTime(6)) {
+            Ok(done) => assert_eq!(done.len(), 1, "seed {seed}: it was done, and is told"),
+            Err(KeepError::Store(error)) if error.kind() == ErrorKind::Unreachable => continue,
+            Err(error) => panic!("seed {seed}: {error}"),
+        }
+        landed += 1;
+        assert!(replayed(&journal.inner).0.is_empty());
+    }
+    assert!(landed > 10, "{landed} of 30 came to be known");
+}
+
 /// What callers ask for while a batch is being written is written as one.
 #[test]
 fn callers_who_wait_are_written_together() {
@@ -482,6 +517,38 @@ fn a_snapshot_of_another_history_is_found() {
     // Where the records before are gone, what comes after tells.
     journal.compact(&stream(), Position(1)).expect("a snapshot stands for it");
     assert_eq!(verify(&journal, &stream()).unwrap_err().kind(), ErrorKind::Damaged);
+}
+
+/// A snapshot with a check sum that is right, and a word in it that is not what the records make.
+#[test]
+fn a_forged_snapshot_is_found() {
+    let journal = MemoryJournal::new();
+    let keeper = keeper(&journal, 1);
+    let label = "honest".parse().expect("a label");
+    applied(&keeper, 2, Body::Reserve(Reserve::new([site::claim(site::gpu(0))]).labelled(label)));
+    let honest = stored::encode_snapshot(&keeper.ledger());
+    let at = honest.windows(6).position(|word| word == b"honest").expect("it is in there");
+    let mut forged = honest.clone();
+    forged[at..at + 6].copy_from_slice(b"forged");
+    let summed = forged.len() - 4;
+    let sum = crc32c(&forged[..summed]);
+    assert_eq!(
+        crc32c(&honest[..summed]).to_le_bytes(),
+        honest[summed..],
+        "the sum is computed as it is written"
+    );
+    forged[summed..].copy_from_slice(&sum.to_le_bytes());
+    journal.put_snapshot(&stream(), &Snapshot::new(Position(2), forged)).expect("bytes");
+    let error = verify(&journal, &stream()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    assert!(error.to_string().contains("not what the records make"), "{error}");
+}
+
+/// Castagnoli's, bit by bit.
+fn crc32c(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0x82f6_3b78 & (sum & 1).wrapping_neg()))
+    })
 }
 
 #[test]

@@ -87,6 +87,9 @@ fn policy(round: u64) -> Policy {
 
 fn write_for_ever(file: &Path, round: u64) {
     let keeper = keeper(file, policy(round));
+    if keeper.ledger().boards().len() == 0 {
+        told(&keeper, 1 << 100, Body::Inventory((0..THREADS).map(site::board).collect()));
+    }
     let left: Vec<_> = keeper.ledger().holdings().map(|holding| holding.id()).collect();
     for (at, holding) in (0..).zip(left) {
         told(&keeper, u128::from(round) << 64 | 1 << 40 | at, Body::Release(holding));
@@ -141,15 +144,9 @@ fn killed(rounds: u64, seed: u64) {
         let folder = if first % 20 == 0 { Folder::fast() } else { Folder::new() };
         let mut all = Vec::new();
         for round in first..rounds.min(first + 10) {
-            if round == first + 1 {
-                let keeper = keeper(&folder.store(), policy(round));
-                let boards = Body::Inventory((0..THREADS).map(site::board).collect());
-                let receipt = keeper.apply(&keeper.entry(EntryId(1 << 100), boards)).expect("it is taken");
-                all.push((receipt.id, receipt.position));
-            }
             // The first dies while it opens, the others after some entries.
-            let after = if round == first { 0 } else { 1 + chance.below(40) };
-            let new = kill(&folder.store(), round, after, Duration::from_micros(chance.below(4000)));
+            let (after, pause) = if round == first { (0, 20_000) } else { (1 + chance.below(40), 4000) };
+            let new = kill(&folder.store(), round, after, Duration::from_micros(chance.below(pause)));
             total += new.len();
             all.extend(new);
             examine(&folder.store(), round, &all);

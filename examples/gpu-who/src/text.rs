@@ -20,7 +20,10 @@ pub fn report(report: &Report<'_>, paint: Paint) -> String {
     }
     if report.inventory.devices.is_empty() {
         for of in report.node.outcomes() {
-            let _ = writeln!(out, "{:<8} {}", of.vendor, of.outcome);
+            let _ = writeln!(out, "{:<8} {:#}", of.vendor, of.outcome);
+            for place in of.outcome.looked_for() {
+                let _ = writeln!(out, "           {place}");
+            }
         }
     }
     for (number, device) in report.inventory.devices().enumerate() {

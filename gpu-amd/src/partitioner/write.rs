@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use gpu_core::{Error, ErrorKind, Need, Refusal, UnitId, User};
-use gpu_host::file;
+use gpu_host::{Roots, file};
 
 use super::Setting;
 
@@ -24,8 +24,8 @@ pub(super) struct Failed {
 }
 
 /// Writes a value into a file of the driver's.
-pub(super) fn write(path: &Path, value: &str) -> Result<(), Failed> {
-    file::write(path, value).map_err(|error| {
+pub(super) fn write(roots: &Roots, path: &Path, value: &str) -> Result<(), Failed> {
+    roots.write(path, value).map_err(|error| {
         let is_open = matches!(error, file::WriteError::Refused(_));
         let (file::WriteError::Unopened(error) | file::WriteError::Refused(error)) = error;
         Failed { path: path.to_path_buf(), is_open, error }

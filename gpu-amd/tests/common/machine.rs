@@ -39,8 +39,15 @@ impl Drop for Folder {
 }
 
 pub fn backend(world: &World, tree: &Tree) -> Box<dyn Backend> {
+    read_by(world, roots(tree))
+}
+
+pub fn roots(tree: &Tree) -> Roots {
     let locks = tree.sysfs().with_file_name("locks");
-    let roots = Roots::default().sysfs(tree.sysfs()).proc(tree.proc()).locks(locks);
+    Roots::default().sysfs(tree.sysfs()).proc(tree.proc()).locks(locks)
+}
+
+pub fn read_by(world: &World, roots: Roots) -> Box<dyn Backend> {
     let options = gpu_amd::Options::new(roots).clock(Arc::new(world.clock().clone()));
     gpu_amd::discover(&options).backend.expect("amdgpu is there")
 }

@@ -142,8 +142,8 @@ impl IntelBackend {
         let state = match made {
             Ok(state) => state,
             Err(refusal) => {
-                take_back(&writes);
-                automatic(&held.board);
+                self.take_back(&writes);
+                self.automatic(&held.board);
                 return Err(refusal);
             }
         };
@@ -203,7 +203,7 @@ impl IntelBackend {
 
     fn write_all(&self, held: &Held, unit: UnitId, writes: &[Write]) -> Result<(), Refusal> {
         for of in writes {
-            if let Err(failed) = write::write(&of.path, &of.value) {
+            if let Err(failed) = write::write(self.roots(), &of.path, &of.value) {
                 return Err(failed.refusal(unit, of.name, || self.users(&held.board)));
             }
         }
@@ -214,10 +214,25 @@ impl IntelBackend {
     fn forget(&self, board: &Board) {
         for function in &board.virtual_functions {
             if let Ok(places) = Places::of(board, function.number) {
-                take_back(&places.shared("memory", places.memory, 0).unwrap_or_default());
+                self.take_back(&places.shared("memory", places.memory, 0).unwrap_or_default());
             }
         }
-        automatic(board);
+        self.automatic(board);
+    }
+
+    /// Lets the driver share memory out again; where it does not, the next inventory shows what is there.
+    fn automatic(&self, board: &Board) {
+        if let Some(of) = by_hand(board) {
+            let _ = self.roots().write(&of.path, "1");
+        }
+    }
+
+    /// Takes back what may have been set: memory of 0 is none, and the driver's to share out.
+    fn take_back(&self, writes: &[Write]) {
+        for of in writes.iter().rev().filter(|of| matches!(of.name, "vram_quota" | "lmem_quota")) {
+            // What cannot be taken back stands in the next inventory.
+            let _ = self.roots().write(&of.path, "0");
+        }
     }
 
     /// The board once the files show what was written: the driver rounds memory, down or up, to what
@@ -281,21 +296,6 @@ const AUTO: &str = "auto_provisioning";
 fn by_hand(board: &Board) -> Option<Write> {
     let path = board.card()?.join("prelim_iov/pf").join(AUTO);
     (!board.is_xe() && path.exists()).then(|| Write { path, name: AUTO, value: "0".to_owned() })
-}
-
-/// Lets the driver share memory out again; where it does not, the next inventory shows what is there.
-fn automatic(board: &Board) {
-    if let Some(of) = by_hand(board) {
-        let _ = file::write(&of.path, "1");
-    }
-}
-
-/// Takes back what may have been set: memory of 0 is none, and the driver's to share out.
-fn take_back(writes: &[Write]) {
-    for of in writes.iter().rev().filter(|of| matches!(of.name, "vram_quota" | "lmem_quota")) {
-        // What cannot be taken back stands in the next inventory.
-        let _ = file::write(&of.path, "0");
-    }
 }
 
 /// The folders of one function's files: xe has one, the backport one for each GT.

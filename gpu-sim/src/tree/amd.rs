@@ -297,25 +297,28 @@ fn process_on<'a>(
 }
 
 /// A mode that somebody wrote into a file.
+#[derive(PartialEq)]
 pub(super) struct WrittenMode {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
     gpu: usize,
-    text: String,
-    set: fn(&mut Machine, usize, &str) -> Result<(), ModeRefusal>,
+    setting: Setting,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Setting {
+    Compute,
+    Memory,
 }
 
 impl WrittenMode {
     pub(super) fn carry_out(self, world: &World) -> Result<(), ModeRefusal> {
-        world.change_modes(|machine| (self.set)(machine, self.gpu, &self.text))
+        world.change_modes(|machine| match self.setting {
+            Setting::Compute => machine.set_compute_mode(self.gpu, &self.text),
+            Setting::Memory => machine.set_memory_mode(self.gpu, &self.text),
+        })
     }
 }
-
-/// The files through which modes are set.
-pub(super) fn mode_files(machine: &Machine) -> Vec<PathBuf> {
-    let gpus = machine.gpus.iter().filter(|gpu| matches!(gpu.silicon, Silicon::Amd(_)));
-    gpus.flat_map(|gpu| MODE_FILES.map(|name| directory(gpu).join(name))).collect()
-}
-
-const MODE_FILES: [&str; 2] = ["current_compute_partition", "current_memory_partition"];
 
 /// The mode files below `root` that hold something else than the machine's modes. One that is
 /// empty is being written.
@@ -323,16 +326,16 @@ pub(super) fn written_modes(root: &Path, machine: &Machine) -> Vec<WrittenMode> 
     let mut found = Vec::new();
     for (gpu, of) in machine.gpus.iter().enumerate() {
         let Silicon::Amd(spec) = &of.silicon else { continue };
-        let folder = root.join(directory(of));
-        let mut look = |name: &str, mode: &Option<String>, set| {
-            let Ok(text) = std::fs::read_to_string(folder.join(name)) else { return };
+        let mut look = |name: &str, mode: &Option<String>, setting| {
+            let path = directory(of).join(name);
+            let Ok(text) = std::fs::read_to_string(root.join(&path)) else { return };
             let text = text.trim().to_owned();
             if !text.is_empty() && mode.as_ref().is_some_and(|mode| *mode != text) {
-                found.push(WrittenMode { gpu, text, set });
+                found.push(WrittenMode { path, text, gpu, setting });
             }
         };
-        look("current_compute_partition", &spec.compute_mode, Machine::set_compute_mode);
-        look("current_memory_partition", &spec.memory_mode, Machine::set_memory_mode);
+        look("current_compute_partition", &spec.compute_mode, Setting::Compute);
+        look("current_memory_partition", &spec.memory_mode, Setting::Memory);
     }
     found
 }

@@ -12,11 +12,25 @@ pub(super) fn bring(root: &Path, before: &Plan, after: &Plan) -> io::Result<()> 
     bring_where(root, before, after, |_, _| true)
 }
 
-/// The same for what has changed between the plans, and for `touched` files: what somebody else
-/// writes meanwhile stays, to be looked at next.
-pub(super) fn follow(root: &Path, before: &Plan, after: &Plan, touched: &[PathBuf]) -> io::Result<()> {
+/// The same for what has changed between the plans, and for files that somebody wrote, `touched`,
+/// each with the text that was taken from it. A file that holds another text by now was written again:
+/// it stays, to be looked at next. One that says what it shall is not replaced for its end of line.
+pub(super) fn follow(
+    root: &Path,
+    before: &Plan,
+    after: &Plan,
+    touched: &[(PathBuf, String)],
+) -> io::Result<()> {
     bring_where(root, before, after, |path, entry| {
-        before.0.get(path) != Some(entry) || touched.iter().any(|of| of == path)
+        let planned = before.0.get(path);
+        let taken = touched.iter().find(|(of, _)| of == path).map(|(_, text)| text.as_bytes());
+        if planned == Some(entry) && taken.is_none() {
+            return false;
+        }
+        let (Entry::File(content), Some(Entry::File(was))) = (entry, planned) else { return true };
+        let Ok(there) = fs::read(root.join(path)) else { return true };
+        let there = there.trim_ascii();
+        there != content.trim_ascii() && there == taken.unwrap_or(was.trim_ascii())
     })
 }
 

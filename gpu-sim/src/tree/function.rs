@@ -15,7 +15,7 @@ use crate::world::World;
 pub(super) const PRIORITIES: [&str; 3] = ["low", "normal", "high"];
 
 /// What a file sets.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 enum Setting {
     Quota(u32, Quota),
     Functions,
@@ -23,12 +23,12 @@ enum Setting {
 }
 
 /// A file that holds something else than its driver has put there.
-#[derive(Debug)]
+#[derive(PartialEq, Debug)]
 pub(super) struct Written {
     pub(super) path: PathBuf,
     gpu: usize,
     setting: Setting,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Written {

@@ -92,7 +92,8 @@ impl Batch {
             let at = format!("ledger/{}", ledger.node());
             return Judged::Answered(Err(Error::new(ErrorKind::TooLarge, at, detail).into()));
         }
-        let is_full = self.records.len() >= limits.records.min(Self::MOST);
+        // One finds room in any store: what nobody ever takes would wait for ever.
+        let is_full = self.records.len() >= limits.records.clamp(1, Self::MOST);
         if is_full || self.bytes + record.len() > limits.batch {
             return Judged::Left;
         }
@@ -172,5 +173,76 @@ impl Outcome {
             Self::Unknown(why) => Err(KeepError::Unknown { entry, why: why.clone() }),
             Self::Failed(error) => Err(error.again().into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gpu_core::ledger::{Board, Body, Claim, EntryId, HoldingId, Offer, Reserve};
+    use gpu_core::{DeviceId, Incarnation, PciAddress, Vendor};
+
+    use super::*;
+
+    /// A ledger of one GPU, and calls: two for the GPU, the first again, and a release of nothing.
+    fn scene() -> (Arc<Ledger>, Vec<Item>) {
+        let gpu = DeviceId::from_pci(Vendor::NVIDIA, PciAddress::new(0, 1, 0, 0));
+        let mut ledger = Ledger::new("node-1".parse().unwrap());
+        let board = Board::new("H100", Offer::new(gpu, Incarnation(0)));
+        ledger.apply(&ledger.entry(ledger.key(EntryId(1)), Body::Inventory(vec![board]))).unwrap();
+        let reserve = || Body::Reserve(Reserve::new([Claim::new(gpu, Incarnation(0))]));
+        let release = Body::Release(HoldingId(EntryId(99)));
+        let entries = [(4, release), (2, reserve()), (2, reserve()), (3, reserve())];
+        let entries = entries.map(|(id, body)| Box::new(ledger.entry(ledger.key(EntryId(id)), body)));
+        let item = |(ticket, entry)| Item { ticket, call: Call::Entry(entry), pinned: None };
+        let items = (0..).zip(entries).map(item).collect();
+        (Arc::new(ledger), items)
+    }
+
+    fn judged(outcome: &Outcome) -> (Vec<(u64, Answer)>, Vec<u64>) {
+        let (ledger, items) = scene();
+        let batch = Batch::judge(&ledger, &items, Limits::EMBEDDED);
+        assert_eq!(batch.records.len(), 1);
+        let (answers, left) = batch.answers(items, outcome);
+        (answers, left.iter().map(|item| item.ticket).collect())
+    }
+
+    /// Nobody is told what rests on an entry that is not stored yet, neither that it happened nor
+    /// that it is in the way.
+    #[test]
+    fn what_rests_on_the_batch_waits_for_it() {
+        let (answers, left) = judged(&Outcome::Stored);
+        assert_eq!(left, [2, 3]);
+        assert!(matches!(answers[0], (0, Err(KeepError::Refused(_)))), "{answers:?}");
+        assert!(matches!(answers[1], (1, Ok(receipt)) if receipt.position.0 == 2), "{answers:?}");
+        let (answers, left) = judged(&Outcome::Unknown("lost".to_owned()));
+        assert_eq!(left, [2, 3]);
+        assert!(matches!(answers[1], (1, Err(KeepError::Unknown { .. }))), "{answers:?}");
+    }
+
+    /// A refusal counts when it is known that nobody has appended meanwhile.
+    #[test]
+    fn a_refusal_counts_when_the_batch_is_stored() {
+        for outcome in [
+            Outcome::Failed(Error::new(ErrorKind::Full, "disk", "full")),
+            Outcome::Unknown("lost".to_owned()),
+        ] {
+            let (answers, _) = judged(&outcome);
+            assert!(matches!(answers[0], (0, Err(KeepError::Store(_)))), "{answers:?}");
+        }
+    }
+
+    #[test]
+    fn what_finds_no_room_is_left_for_the_next_batch() {
+        let (ledger, items) = scene();
+        let few = Batch::judge(&ledger, &items, Limits { records: 1, ..Limits::EMBEDDED });
+        assert_eq!(few.records.len(), 1);
+        let (answers, left) = few.answers(items, &Outcome::Stored);
+        assert_eq!((answers.len(), left.len()), (2, 2));
+        let (ledger, items) = scene();
+        let short = Batch::judge(&ledger, &items, Limits { record: 10, ..Limits::EMBEDDED });
+        let (answers, _) = short.answers(items, &Outcome::Stored);
+        assert!(
+            matches!(&answers[1], (1, Err(KeepError::Store(error))) if error.kind() == ErrorKind::TooLarge)
+        );
     }
 }

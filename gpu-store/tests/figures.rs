@@ -1,0 +1,252 @@
+//! What a store on SQLite costs beside SQLite: the figures of `BENCHMARKS.md`. Both sides in turn, in
+//! one run, on one drive, with one policy of what is waited for.
+//!
+//! ```text
+//! cargo test --release -p gpu-store --features sqlite --test figures -- --ignored --nocapture --test-threads 1
+//! ```
+
+#[path = "support/folder.rs"]
+mod folder;
+#[path = "../../gpu-core/tests/support/site.rs"]
+mod site;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use folder::Folder;
+use gpu_core::ledger::{Body, Entry, EntryId, Ledger, NodeName, Position};
+use gpu_core::stored;
+use gpu_store::{Append, Journal, Keeper, Policy, Snapshot, SqliteJournal, Stream};
+use rusqlite::{Connection, params};
+
+fn stream() -> Stream {
+    "ledger/node-1".parse().expect("a name")
+}
+
+fn node() -> NodeName {
+    stream().node()
+}
+
+fn keeper(file: &Path) -> Keeper<SqliteJournal> {
+    let journal = SqliteJournal::open(file).expect("it opens");
+    // Without snapshots: the bare side has none.
+    let keeper = Keeper::open_with(journal, node(), Policy::default().every(0)).expect("it opens");
+    let boards = Body::Inventory((0..8).map(|gpu| site::cut(gpu, 0..7)).collect());
+    keeper.apply(&keeper.entry(EntryId(1), boards)).expect("it is taken");
+    keeper
+}
+
+/// What a holding's life is made of: the entry of that number on the instance of that number.
+fn step(ledger: &Ledger, unit: u32, number: u128) -> Entry {
+    let id = u128::from(unit) << 64 | (number - number % 3 + 10) << 2;
+    let (id, body) = match number % 3 {
+        0 => (id, site::reserve([site::instance((unit / 7) as u8, unit % 7).into()])),
+        1 => (id + 1, site::commit(id, unit)),
+        _ => (id + 2, site::release(id)),
+    };
+    ledger.entry(ledger.key(EntryId(id)), body)
+}
+
+/// Rows of the same bytes by a prepared statement, each its own transaction.
+struct Bare {
+    connection: Connection,
+    last: i64,
+}
+
+impl Bare {
+    fn new(file: &Path) -> Self {
+        let connection = Connection::open(file).expect("SQLite");
+        let mode: String =
+            connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).expect("SQLite");
+        assert_eq!(mode, "wal");
+        connection.pragma_update(None, "synchronous", "FULL").expect("SQLite");
+        let table = "CREATE TABLE record (
+            stream INTEGER NOT NULL, position INTEGER NOT NULL, bytes BLOB NOT NULL,
+            PRIMARY KEY (stream, position)) STRICT, WITHOUT ROWID";
+        connection.execute_batch(table).expect("SQLite");
+        Self { connection, last: 0 }
+    }
+
+    fn insert(&mut self, record: &[u8]) {
+        self.last += 1;
+        let mut statement =
+            self.connection.prepare_cached("INSERT INTO record VALUES (1, ?1, ?2)").expect("SQLite");
+        statement.execute(params![self.last, record]).expect("SQLite");
+    }
+}
+
+/// Entries a second of both sides, each the whole of its turns and its fastest turn.
+fn side_by_side(folder: &Folder, turns: u32, block: u32) -> ((f64, f64), (f64, f64)) {
+    let keeper = keeper(&folder.store());
+    let mut bare = Bare::new(&folder.path().join("bare.db"));
+    let mut times = [(Duration::ZERO, Duration::MAX); 2];
+    for turn in 0..turns {
+        let numbers = u128::from(turn * block)..u128::from((turn + 1) * block);
+        let mut records = Vec::new();
+        let mut preview = Ledger::clone(&keeper.ledger());
+        for number in numbers.clone() {
+            let entry = step(&preview, 0, number);
+            records.push(stored::encode(preview.next(), &entry));
+            preview.apply(&entry).expect("it is taken");
+        }
+        let start = Instant::now();
+        for number in numbers {
+            let entry = step(&keeper.ledger(), 0, number);
+            keeper.apply(&entry).expect("it is taken");
+        }
+        let ours = start.elapsed();
+        let start = Instant::now();
+        records.iter().for_each(|record| bare.insert(record));
+        let theirs = start.elapsed();
+        for (time, new) in times.iter_mut().zip([ours, theirs]) {
+            *time = (time.0 + new, time.1.min(new));
+        }
+    }
+    let rate = |count: u32, time: Duration| f64::from(count) / time.as_secs_f64();
+    let of = |(total, best)| (rate(turns * block, total), rate(block, best));
+    (of(times[0]), of(times[1]))
+}
+
+#[test]
+#[ignore = "a figure: for a release build"]
+fn an_entry_costs_little_more_than_its_row() {
+    for (what, folder, turns, block) in
+        [("on the drive", Folder::new(), 30, 30), ("in memory", Folder::fast(), 60, 300)]
+    {
+        let (ours, bare) = side_by_side(&folder, turns, block);
+        println!(
+            "{what}: {:.0}/s, a bare row {:.0}/s: {:.2} of it; fastest {:.0}/s and {:.0}/s: {:.2}",
+            ours.0,
+            bare.0,
+            ours.0 / bare.0,
+            ours.1,
+            bare.1,
+            ours.1 / bare.1
+        );
+        if what == "on the drive" {
+            let ratio = (ours.0 / bare.0).max(ours.1 / bare.1);
+            assert!(ratio >= 0.8, "{ratio} of a bare row's");
+        }
+    }
+}
+
+#[test]
+#[ignore = "a figure: for a release build"]
+fn eight_writers_share_what_is_waited_for() {
+    const WRITERS: u32 = 8;
+    let folder = Folder::new();
+    let keeper = keeper(&folder.store());
+    let (mut one, mut eight) = (Rate::default(), Rate::default());
+    let mut numbers = [0_u128; WRITERS as usize];
+    for _ in 0..8 {
+        one.add(&keeper, &mut numbers[..1]);
+        eight.add(&keeper, &mut numbers);
+    }
+    let times = eight.whole() / one.whole();
+    println!("one writer {:.0}/s, {WRITERS} writers {:.0}/s: {times:.1} times", one.whole(), eight.whole());
+    assert!(times >= 4.0, "only {times}");
+}
+
+/// Entries, and the time that they took.
+#[derive(Default)]
+struct Rate(u64, Duration);
+
+impl Rate {
+    fn whole(&self) -> f64 {
+        self.0 as f64 / self.1.as_secs_f64()
+    }
+
+    /// A writer for each number, each on an instance of its own, for a while.
+    fn add(&mut self, keeper: &Keeper<SqliteJournal>, numbers: &mut [u128]) {
+        let count = AtomicU64::new(0);
+        let start = Instant::now();
+        thread::scope(|scope| {
+            for (unit, number) in (0..).zip(numbers.iter_mut()) {
+                let count = &count;
+                scope.spawn(move || {
+                    while start.elapsed() < Duration::from_millis(400) {
+                        keeper.apply(&step(&keeper.ledger(), unit, *number)).expect("it is taken");
+                        *number += 1;
+                        count.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        self.0 += count.into_inner();
+        self.1 += start.elapsed();
+    }
+}
+
+/// A million entries, appended as many at a time as the store takes.
+fn million(journal: &SqliteJournal) -> Ledger {
+    let mut ledger = Ledger::new(node());
+    let boards = Body::Inventory((0..8).map(|gpu| site::cut(gpu, 0..7)).collect());
+    let mut records = vec![];
+    let mut take = |ledger: &mut Ledger, entry: &Entry| {
+        records.push(stored::encode(ledger.next(), entry));
+        ledger.apply(entry).expect("it is taken");
+        if records.len() == 4096 {
+            flush(journal, ledger, &mut records);
+        }
+    };
+    let first = ledger.entry(ledger.key(EntryId(1)), boards);
+    take(&mut ledger, &first);
+    for number in 0..999_999_u128 {
+        let entry = step(&ledger, (number / 3 % 56) as u32, number);
+        take(&mut ledger, &entry);
+    }
+    flush(journal, &ledger, &mut records);
+    ledger
+}
+
+fn flush(journal: &SqliteJournal, ledger: &Ledger, records: &mut Vec<Vec<u8>>) {
+    let batch: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+    let after = Position(ledger.position().0 - batch.len() as u64);
+    let appended = journal.append(&stream(), after, &batch).expect("there is room");
+    assert_eq!(appended, Append::Appended { last: ledger.position() });
+    records.clear();
+}
+
+#[test]
+#[ignore = "a figure: for a release build"]
+fn opening_and_replay() {
+    let folder = Folder::new();
+    let journal = SqliteJournal::open(folder.store()).expect("it opens");
+    let ledger = million(&journal);
+    let mut best = Duration::MAX;
+    for _ in 0..3 {
+        let start = Instant::now();
+        let keeper =
+            Keeper::open(SqliteJournal::open(folder.store()).expect("it opens"), node()).expect("it opens");
+        best = best.min(start.elapsed());
+        assert_eq!(keeper.ledger().history(), ledger.history());
+    }
+    let bytes = std::fs::metadata(folder.store()).expect("it is there").len();
+    println!("a million entries ({} MB) opened without a snapshot: {} ms", bytes >> 20, best.as_millis());
+    assert!(best <= Duration::from_secs(2), "{best:?}");
+
+    // A full node, and the newest entries after the snapshot, as the policy leaves them at worst.
+    let snapshot = Snapshot::new(ledger.position(), stored::encode_snapshot(&ledger));
+    journal.put_snapshot(&stream(), &snapshot).expect("it is the end");
+    let mut ledger = ledger;
+    let mut records = Vec::new();
+    for number in 1_000_002..1_000_002 + 4095_u128 {
+        let entry = step(&ledger, (number / 3 % 56) as u32, number);
+        records.push(stored::encode(ledger.next(), &entry));
+        ledger.apply(&entry).expect("it is taken");
+    }
+    flush(&journal, &ledger, &mut records);
+    drop(journal);
+    let mut best = Duration::MAX;
+    for _ in 0..5 {
+        let start = Instant::now();
+        let keeper =
+            Keeper::open(SqliteJournal::open(folder.store()).expect("it opens"), node()).expect("it opens");
+        best = best.min(start.elapsed());
+        assert_eq!(keeper.ledger().history(), ledger.history());
+    }
+    println!("opened with a snapshot and 4,095 entries after it: {:.1} ms", best.as_secs_f64() * 1000.0);
+    assert!(best <= Duration::from_millis(100), "{best:?}");
+}
