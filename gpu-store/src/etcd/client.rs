@@ -194,8 +194,14 @@ impl Client {
     ) -> Result<ureq::http::Response<ureq::Body>, Trouble> {
         let endpoint = &self.config.endpoints[member];
         let request = self.agent.post(format!("{endpoint}/v3/{path}")).config();
-        let connect = limit.min(self.config.request);
-        let request = request.timeout_global(Some(limit)).timeout_connect(Some(connect)).build();
+        let connect = Some(limit.min(self.config.request));
+        // Not the time of the whole: ureq then resolves in a thread of its own, at every request and
+        // even what is a number.
+        let request =
+            request.timeout_connect(connect).timeout_send_request(connect).timeout_send_body(connect);
+        let request = request.timeout_recv_response(Some(limit)).timeout_recv_body(Some(limit));
+        let resolve = connect.filter(|_| !self.config.is_number(member));
+        let request = request.timeout_resolve(resolve).build();
         let request = request.header("Content-Type", "application/json");
         let request = match token {
             Some(token) => request.header("Authorization", token),

@@ -42,7 +42,7 @@ impl EtcdConfig {
 
     /// The members at these addresses, separated by commas: `http://HOST:PORT`, and with the feature
     /// `etcd-tls` `https://HOST:PORT`. They are asked in turn: the one that answered last, and when it
-    /// does not the next.
+    /// does not the next. A name is resolved anew for each request; a number costs nothing.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) for what is no such address.
@@ -80,8 +80,8 @@ impl EtcdConfig {
         Self { user: Some((name.to_owned(), password.to_owned())), ..self }
     }
 
-    /// The same, with so long for one member to answer before the next is asked: at least a
-    /// millisecond.
+    /// The same, with so long for one member to be reached, to take what it is sent, and to answer,
+    /// each, before the next is asked: at least a millisecond.
     #[must_use]
     pub fn request_timeout(self, limit: Duration) -> Self {
         Self { request: limit.max(Duration::from_millis(1)), ..self }
@@ -116,6 +116,12 @@ impl EtcdConfig {
             .map_err(|_| Error::new(ErrorKind::Invalid, "etcd client key", "no private key in PEM"))?;
         self.tls.client = Some(ureq::tls::ClientCert::new_with_certs(&certificates(chain)?, key));
         Ok(self)
+    }
+
+    /// True where a member's address is a number, so that no name has to be resolved.
+    pub(super) fn is_number(&self, member: usize) -> bool {
+        let authority = self.endpoints[member].split_once("://").map_or("", |(_, authority)| authority);
+        authority.parse::<std::net::SocketAddr>().is_ok()
     }
 
     /// The members' addresses.

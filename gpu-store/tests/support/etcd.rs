@@ -68,20 +68,27 @@ impl Etcd {
         command.args(["--initial-cluster", &format!("default={peer}"), "--data-dir"]);
         command.arg(self.folder.join("data")).args(&self.more);
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        let mut child = command.spawn().expect("etcd is installed (Debian: etcd-server)");
+        self.child = Some(command.spawn().expect("etcd is installed (Debian: etcd-server)"));
         let deadline = Instant::now() + AT_SOME_TIME;
         while Instant::now() < deadline {
-            if child.try_wait().unwrap().is_some() {
+            if self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some()) {
+                self.child = None;
                 return false;
             }
             if answers(self.port, self.scheme) {
-                self.child = Some(child);
                 return true;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        let _ = child.kill();
+        self.end();
         false
+    }
+
+    fn end(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 
     pub fn url(&self) -> String {
@@ -103,9 +110,8 @@ impl Etcd {
 
     /// As if the power had failed for this process.
     pub fn kill(&mut self) {
-        let mut child = self.child.take().expect("etcd runs");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        assert!(self.child.is_some(), "etcd runs");
+        self.end();
     }
 
     /// Starts it again on the same files and the same port.
@@ -145,10 +151,7 @@ impl Etcd {
 
 impl Drop for Etcd {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.end();
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
