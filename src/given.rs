@@ -26,13 +26,22 @@ pub(crate) struct Given {
     interpreted: Option<Fingerprint>,
     until_all: u32,
     is_read: bool,
+    /// What people call the owners: a copy that is shared, made anew when anything has changed.
+    #[cfg(feature = "sampler")]
+    labels: std::sync::Arc<Vec<(Owner, gpu_core::Labels)>>,
     kernel_memory: Option<Result<Vec<KernelMemory>, Absence>>,
 }
 
 impl Given {
     /// Reads what is new; says whether anything can be said at all.
     pub(crate) fn look(&mut self, node: &Node, inventory: &Inventory, sweep: &Sweep) -> bool {
-        let is_new = self.read(node, sweep) | self.account(node, inventory);
+        let is_new = self.read(node, sweep);
+        #[cfg(feature = "sampler")]
+        if is_new {
+            let labels = self.facts.iter().map(|(owner, facts)| (owner.clone(), facts.labels.clone()));
+            self.labels = std::sync::Arc::new(labels.collect());
+        }
+        let is_new = is_new | self.account(node, inventory);
         let fingerprint = inventory.fingerprint();
         if is_new || self.interpreted != Some(fingerprint) {
             self.interpret(node, inventory);
@@ -59,6 +68,12 @@ impl Given {
         let before = limits(self);
         self.kernel_memory = node.container_reader().map(|reader| reader.kernel_memory(inventory));
         limits(self) != before
+    }
+
+    /// What people call the owners whose facts are known.
+    #[cfg(feature = "sampler")]
+    pub(crate) fn labels(&self) -> std::sync::Arc<Vec<(Owner, gpu_core::Labels)>> {
+        std::sync::Arc::clone(&self.labels)
     }
 
     pub(crate) const fn is_read(&self) -> bool {

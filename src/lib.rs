@@ -43,23 +43,33 @@
 //! # What is here
 //! - [`Node`]: one machine; [`NodeBuilder`] says what it is read through.
 //! - [`Watch`]: who uses what, look after look.
+//! - `sampler`: the same on a schedule, whatever hangs; `openmetrics`: text for Prometheus. Both by feature.
+//! - `HealthWatch` (feature `health`): who is well, watched by threads of its own.
 //! - Everything else is the model, from [`gpu_core`].
 //!
 //! # Features
+//! `sampler`: looks on a schedule, on threads of its own. `openmetrics`: text for Prometheus and the
+//! like; brings `sampler` and `meter`. `meter`: see `gpu_core::meter`; brings `ledger`.
 //! `level-zero`: Intel's Sysman library as a second source for `intel`, loaded at run time.
 //! `nvidia`, `amd`, `intel` (all on): the vendors. Each needs nothing at build time, and at run
-//! time only what it finds. `serde`: see [`gpu_core`].
+//! time only what it finds. `health`: who is well, on what evidence, and what is to be done. `serde`: see [`gpu_core`].
 //!
 //! # What it never does
-//! It starts no process or thread, prints nothing, reads no environment variable, wakes no GPU
-//! that sleeps, and changes no setting.
+//! It starts no process, and a thread only for who asks for one (`Sampler`, `HealthWatch`); it prints
+//! nothing, reads no environment variable, wakes no GPU that sleeps, and changes no setting.
 
 #![forbid(unsafe_code)]
 
 mod builder;
 mod given;
+#[cfg(feature = "health")]
+mod health_watch;
 mod join;
 mod node;
+#[cfg(feature = "openmetrics")]
+pub mod openmetrics;
+#[cfg(feature = "sampler")]
+pub mod sampler;
 mod system;
 mod unmanaged;
 mod watch;
@@ -68,5 +78,7 @@ pub use builder::NodeBuilder;
 pub use gpu_core;
 #[doc(no_inline)]
 pub use gpu_core::*;
+#[cfg(feature = "health")]
+pub use health_watch::{HealthOptions, HealthWatch};
 pub use node::{Node, VendorOutcome};
 pub use watch::Watch;

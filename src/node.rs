@@ -136,12 +136,17 @@ impl Node {
                 Err(error) => all.problems.push(Problem::new(backend.vendor(), &error)),
             }
         }
-        name_clashes(&mut all);
+        self.round_off(&mut all);
+        all
+    }
+
+    /// Adds to the backends' inventories, put together, what none of them sees.
+    pub(crate) fn round_off(&self, all: &mut Inventory) {
+        name_clashes(all);
         if let Some(sysfs) = &self.sysfs {
-            unmanaged::append(sysfs, &self.outcomes, &mut all);
+            unmanaged::append(sysfs, &self.outcomes, all);
         }
         all.links.sort_unstable();
-        all
     }
 
     /// What every unit and every process that the drivers name shows now.
@@ -240,6 +245,29 @@ impl Node {
         Watch::new(self)
     }
 
+    /// How well every unit is, by one look. What only several looks show (a counter that grows, a link that
+    /// was up) and what drivers tell by themselves needs [`HealthWatch`](crate::HealthWatch).
+    ///
+    /// ```
+    /// # use gpu_accounting::Node;
+    /// # let node = Node::builder().machine(gpu_sim::Machine::preset("mixed")?).build();
+    /// for unit in node.health().units {
+    ///     println!("{}: {}; {}", unit.unit, unit.why(), unit.action);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "health")]
+    #[must_use]
+    pub fn health(&self) -> gpu_core::health::Report {
+        use gpu_core::health::{Health, Look, METRICS};
+        let inventory = self.inventory();
+        let sample = self.sample_of(&Query::everything().metrics(METRICS).without_processes());
+        let (now, boot) = (self.clock().boot_now(), self.clock().boot_id());
+        let mut health = Health::default();
+        health.look(&Look { inventory: &inventory, sample: &sample, now, boot });
+        health.report(now)
+    }
+
     /// Reads what containers were given, where the host has a reader.
     pub(crate) fn container_reader(&self) -> Option<&dyn ContainerReader> {
         self.host.containers.as_deref()
@@ -254,14 +282,26 @@ impl Node {
         sweep: &mut Sweep,
         sample: &mut Sample,
     ) {
-        let holders = join::holders(inventory);
-        let numbers: Vec<DeviceNumber> = holders.iter().map(|(number, _)| *number).collect();
-        let request = SweepRequest::new(&numbers, &[]).with_clients().with_owners();
         // Without a sweep there are still the drivers' own lists.
-        let swept = self.host.sweeper.sweep_into(&request, sweep).is_ok();
+        let swept = self.sweep(inventory, sweep).is_ok();
         sample.clear();
         let query = if swept { query.sweep(sweep) } else { *query };
         self.collect(&query, sample);
+        self.join(inventory, swept, sweep, sample);
+    }
+
+    /// Fills `sweep` with the processes on the GPUs of `inventory`, with their owners.
+    pub(crate) fn sweep(&self, inventory: &Inventory, sweep: &mut Sweep) -> Result<(), Error> {
+        let holders = join::holders(inventory);
+        let numbers: Vec<DeviceNumber> = holders.iter().map(|(number, _)| *number).collect();
+        let request = SweepRequest::new(&numbers, &[]).with_clients().with_owners();
+        self.host.sweeper.sweep_into(&request, sweep)
+    }
+
+    /// Joins a sample's processes with those of a sweep of the same moment, and adds those that no
+    /// driver named. Where the sweep failed (not `swept`), the processes say so.
+    pub(crate) fn join(&self, inventory: &Inventory, swept: bool, sweep: &mut Sweep, sample: &mut Sample) {
+        let holders = join::holders(inventory);
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
         join::complete(&*self.host.sweeper, self.host.pids, &mut scratch, sweep, &sample.processes);
         drop(scratch);

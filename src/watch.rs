@@ -8,6 +8,39 @@ use gpu_core::{
 use crate::given::Given;
 use crate::node::Node;
 
+/// What is kept from look to look: counters, and what was given to whom.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    pub(crate) mps: MpsRule,
+    history: History,
+    pub(crate) given: Given,
+}
+
+impl Watched {
+    #[cfg(feature = "sampler")]
+    pub(crate) fn new(mps: MpsRule) -> Self {
+        Self { mps, ..Self::default() }
+    }
+
+    /// Who uses what, by one look at a node and by what earlier ones left.
+    pub(crate) fn attribute(
+        &mut self,
+        node: &Node,
+        inventory: &Inventory,
+        sweep: &Sweep,
+        sample: &Sample,
+    ) -> Attribution {
+        let mut look = Look::new(inventory, sample, sweep).mps(self.mps);
+        if self.given.look(node, inventory, sweep) {
+            look = look.evidence(self.given.evidence());
+        }
+        if let Ok(memory) = self.given.kernel_memory() {
+            look = look.kernel_memory(memory);
+        }
+        attribute(&look, &mut self.history)
+    }
+}
+
 /// Who uses what on a node, look after look: engine time is counted from one look to the next.
 ///
 /// ```
@@ -29,31 +62,28 @@ use crate::node::Node;
 #[derive(Debug)]
 pub struct Watch<'n> {
     node: &'n Node,
-    mps: MpsRule,
     inventory: Inventory,
     sweep: Sweep,
     sample: Sample,
-    history: History,
-    given: Given,
+    watched: Watched,
 }
 
 impl<'n> Watch<'n> {
     pub(crate) fn new(node: &'n Node) -> Self {
         Self {
             node,
-            mps: MpsRule::default(),
             inventory: Inventory::new(),
             sweep: Sweep::new(),
             sample: Sample::new(),
-            history: History::new(),
-            given: Given::default(),
+            watched: Watched::default(),
         }
     }
 
     /// The same watch with another rule for the time of MPS servers.
     #[must_use]
-    pub fn mps(self, mps: MpsRule) -> Self {
-        Self { mps, ..self }
+    pub fn mps(mut self, mps: MpsRule) -> Self {
+        self.watched.mps = mps;
+        self
     }
 
     /// Looks at everything once: what there is, what it shows, who is on it.
@@ -63,21 +93,14 @@ impl<'n> Watch<'n> {
         self.inventory = self.node.inventory();
         let query = Query::everything().with_ended();
         self.node.look_at(&self.inventory, &query, &mut self.sweep, &mut self.sample);
-        let mut look = Look::new(&self.inventory, &self.sample, &self.sweep).mps(self.mps);
-        if self.given.look(self.node, &self.inventory, &self.sweep) {
-            look = look.evidence(self.given.evidence());
-        }
-        if let Ok(memory) = self.given.kernel_memory() {
-            look = look.kernel_memory(memory);
-        }
-        attribute(&look, &mut self.history)
+        self.watched.attribute(self.node, &self.inventory, &self.sweep, &self.sample)
     }
 
     /// What containers and jobs were given, as of the last look; `None` where the node has nothing
     /// to read it with.
     #[must_use]
     pub fn evidence(&self) -> Option<&EvidenceList> {
-        self.given.is_read().then(|| self.given.evidence())
+        self.watched.given.is_read().then(|| self.watched.given.evidence())
     }
 
     /// Device memory as the kernel charged it to owners at the last look.
@@ -85,7 +108,7 @@ impl<'n> Watch<'n> {
     /// # Errors
     /// Why the kernel keeps no such account here.
     pub fn kernel_memory(&self) -> Result<&[KernelMemory], Absence> {
-        self.given.kernel_memory()
+        self.watched.given.kernel_memory()
     }
 
     /// The containers and jobs that had a process when they were looked for: at the first look, and
@@ -98,13 +121,13 @@ impl<'n> Watch<'n> {
     /// and again every so many looks.
     #[must_use]
     pub fn facts(&self, owner: &Owner) -> Option<&ContainerFacts> {
-        self.given.facts(owner)
+        self.watched.given.facts(owner)
     }
 
     /// Adds what the embedding program knows of who was given what (kubelet's PodResources, an
     /// answer of Docker's). It replaces what was added before.
     pub fn know(&mut self, evidence: Vec<Evidence>) {
-        self.given.know(evidence);
+        self.watched.given.know(evidence);
     }
 
     /// What there was at the last look.

@@ -49,6 +49,9 @@ pub(crate) struct Sensors {
     fan_rotation: Option<Attribute>,
     link_speed: Option<Attribute>,
     link_width: Option<Attribute>,
+    /// Of the function, and of the port above it.
+    most_speed: [Option<Attribute>; 2],
+    most_width: [Option<Attribute>; 2],
     replays: Option<Attribute>,
     errors: Vec<Attribute>,
     bad_pages: Option<Attribute>,
@@ -63,6 +66,11 @@ impl Sensors {
     /// The files of the GPU whose PCI function is at `path`.
     pub(crate) fn of(path: &Path, device_id: u16, errors: &mut Vec<Error>) -> Self {
         let at = |name: &'static str| Some(Attribute::new(path.join(name), name)).filter(Attribute::exists);
+        let port = path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_path_buf));
+        let above = |name: &'static str| {
+            let file = Attribute::new(port.as_ref()?.join(name), name);
+            Some(file).filter(Attribute::exists)
+        };
         let mut sensors = Self {
             path: Some(path.to_path_buf()),
             runtime_status: at("power/runtime_status"),
@@ -74,6 +82,8 @@ impl Sensors {
             memory_busy: at("mem_busy_percent"),
             link_speed: at("current_link_speed"),
             link_width: at("current_link_width"),
+            most_speed: [at("max_link_speed"), above("max_link_speed")],
+            most_width: [at("max_link_width"), above("max_link_width")],
             replays: at("pcie_replay_count"),
             bad_pages: at("ras/gpu_vram_bad_pages"),
             graphics_levels: at("pp_dpm_sclk"),
@@ -383,7 +393,7 @@ impl Reader<'_> {
 
     /// Errors of all blocks of the chip: lines `ue: N` and `ce: N` in each file.
     fn errors(&self, reading: &mut Reading) {
-        use Metric::{EccCorrected, EccUncorrected, RetiredPages};
+        use Metric::{EccCorrected, EccUncorrected};
         if self.wanted.has(EccCorrected) || self.wanted.has(EccUncorrected) {
             let counts = self.error_counts();
             let value = |pick: fn((u64, u64)) -> u64| {
@@ -396,12 +406,7 @@ impl Reader<'_> {
                 reading.ecc_uncorrected = value(|(uncorrected, _)| uncorrected);
             }
         }
-        if self.wanted.has(RetiredPages) {
-            reading.retired_pages = match &self.sensors.bad_pages {
-                Some(file) => file.count_lines().map(|n| Measured::new(Count(n), self.now, Source::Sysfs)),
-                None => Err(Absence::NotSupported { why: NO_FILE }),
-            };
-        }
+        self.pages(reading);
         for metric in [Metric::EccCorrectedLifetime, Metric::EccUncorrectedLifetime] {
             self.absent(reading, metric, "amdgpu counts since it was loaded");
         }
@@ -412,6 +417,27 @@ impl Reader<'_> {
             Metric::RemappedRowsFailed,
         ] {
             self.absent(reading, metric, "AMD retires pages; see retired_pages");
+        }
+    }
+
+    /// Lines `address : size : flag`: the flag is `R` for a page that is retired, `P` for one that waits for
+    /// that, and `F` for one that could not be (kernel: `amdgpu_ras.c`).
+    fn pages(&self, reading: &mut Reading) {
+        let (all, pending) =
+            (self.wanted.has(Metric::RetiredPages), self.wanted.has(Metric::RetiredPagesPending));
+        if !all && !pending {
+            return;
+        }
+        let counted = match &self.sensors.bad_pages {
+            Some(file) => file.count_lines_ending(b'P'),
+            None => Err(Absence::NotSupported { why: NO_FILE }),
+        };
+        let value = |n| Measured::new(Count(n), self.now, Source::Sysfs);
+        if all {
+            reading.retired_pages = counted.map(|(pages, _)| value(pages));
+        }
+        if pending {
+            reading.retired_pages_pending = counted.map(|(_, waiting)| value(u64::from(waiting > 0)));
         }
     }
 
@@ -438,7 +464,30 @@ impl Reader<'_> {
             };
         }
         self.value(&mut reading.pcie_width, Metric::PcieWidth, s.link_width.as_ref(), Source::Sysfs, Count);
+        if self.wanted.has(Metric::PcieGenerationMax) {
+            let generation = |file: &Attribute| {
+                file.with_bytes(|text| pci::generation_of_speed(std::str::from_utf8(text).ok()?))
+            };
+            reading.pcie_generation_max = self.least(&s.most_speed, generation);
+        }
+        if self.wanted.has(Metric::PcieWidthMax) {
+            reading.pcie_width_max = self.least(&s.most_width, Attribute::read_u64);
+        }
         self.value(&mut reading.pcie_replays, Metric::PcieReplays, s.replays.as_ref(), Source::Sysfs, Count);
+    }
+
+    /// What both ends of a link have: the lesser.
+    fn least(
+        &self,
+        files: &[Option<Attribute>; 2],
+        read: impl Fn(&Attribute) -> Result<u64, Absence>,
+    ) -> Result<Measured<Count>, Absence> {
+        let mut least = Err(Absence::NotSupported { why: NO_FILE });
+        for file in files.iter().flatten() {
+            let most = read(file)?;
+            least = Ok(least.map_or(most, |least: u64| least.min(most)));
+        }
+        least.map(|most| Measured::new(Count(most), self.now, Source::Sysfs))
     }
 
     fn rest(&self, reading: &mut Reading) {
@@ -460,6 +509,16 @@ impl Reader<'_> {
             self.absent(reading, Metric::FanRotation, NO_FAN);
         }
         self.absent(reading, Metric::PerformanceState, "NVIDIA's");
+        self.absent(reading, Metric::Fabric, "NVIDIA's");
+        self.absent(
+            reading,
+            Metric::RecoveryAction,
+            "NVIDIA's; see ecc_uncorrected and retired_pages_pending",
+        );
+        self.absent(reading, Metric::DriverHealth, "amdgpu does not judge; see ecc_uncorrected");
+        for metric in [Metric::LinksUp, Metric::LinksDown] {
+            self.absent(reading, metric, "this version does not read the state of xGMI links");
+        }
     }
 
     fn absent(&self, reading: &mut Reading, metric: Metric, why: &'static str) {

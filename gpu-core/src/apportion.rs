@@ -1,5 +1,7 @@
 //! [`apportion`]: a whole spread over parts, so that nothing is lost or made.
 
+use core::cmp::Reverse;
+
 /// Spreads `total` in proportion to `weights`, in integers: the parts add up to `total` exactly.
 ///
 /// Each part is rounded down, and what is left goes, one each, to those that lost most by it (the
@@ -14,23 +16,45 @@
 /// ```
 #[must_use]
 pub fn apportion(total: u64, weights: &[u64]) -> Vec<u64> {
+    let mut parts = Vec::with_capacity(weights.len());
+    apportion_into(total, weights, &mut parts, &mut Vec::new());
+    parts
+}
+
+/// The same into lists that are used again: what they held is gone. `rests` is for this alone.
+pub(crate) fn apportion_into(
+    total: u64,
+    weights: &[u64],
+    parts: &mut Vec<u64>,
+    rests: &mut Vec<(Reverse<u128>, usize)>,
+) {
+    parts.clear();
+    rests.clear();
     let whole: u128 = weights.iter().map(|weight| u128::from(*weight)).sum();
     if whole == 0 {
-        return vec![0; weights.len()];
+        parts.resize(weights.len(), 0);
+        return;
     }
-    let share = |weight: u64| u128::from(total) * u128::from(weight);
-    // A part is never more than the total: weights are at most their sum.
-    let part = |weight: u64| u64::try_from(share(weight) / whole).unwrap_or(total);
-    let mut parts: Vec<u64> = weights.iter().map(|weight| part(*weight)).collect();
-    let given: u64 = parts.iter().sum();
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by_key(|at| (core::cmp::Reverse(share(weights[*at]) % whole), *at));
+    let mut given = 0;
+    for (at, weight) in weights.iter().enumerate() {
+        let product = u128::from(total) * u128::from(*weight);
+        // A part is never more than the total: weights are at most their sum.
+        let part = u64::try_from(product / whole).unwrap_or(total);
+        let rest = product % whole;
+        parts.push(part);
+        given += part;
+        if rest != 0 {
+            rests.push((Reverse(rest), at));
+        }
+    }
     // What rounding left is less than one for each part with a remainder.
     let left = usize::try_from(total - given).unwrap_or(usize::MAX);
-    for at in order.into_iter().take(left) {
-        parts[at] += 1;
+    if left > 0 && left < rests.len() {
+        rests.select_nth_unstable(left);
     }
-    parts
+    for (_, at) in rests.iter().take(left) {
+        parts[*at] += 1;
+    }
 }
 
 #[cfg(test)]

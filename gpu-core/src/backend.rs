@@ -7,6 +7,7 @@ use crate::absence::Absence;
 use crate::capability::Capabilities;
 use crate::container_facts::ContainerFacts;
 use crate::error::Error;
+use crate::event::Events;
 use crate::evidence_list::EvidenceList;
 use crate::id::UnitId;
 use crate::inventory::Inventory;
@@ -62,6 +63,14 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// Why there is none. This default says that the backend cannot.
     fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
         Err(Absence::NotSupported { why: "this backend does not change how boards are cut" })
+    }
+
+    /// Waits for what happens to the devices.
+    ///
+    /// # Errors
+    /// Why it cannot. This default says that the backend tells of no events.
+    fn events(&self) -> Result<&dyn Events, Absence> {
+        Err(Absence::NotSupported { why: "this backend tells of no events" })
     }
 
     /// Adds to `list` what `facts` say of this vendor's GPUs: which units the container was given,
@@ -138,6 +147,10 @@ macro_rules! forward {
 
             fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
                 (**self).partitioner()
+            }
+
+            fn events(&self) -> Result<&dyn Events, Absence> {
+                (**self).events()
             }
 
             fn evidence(

@@ -245,6 +245,8 @@ pub fn add_clients(
         process.set_clients_absent(if sweep.is_some() { NO_CLIENT } else { NO_SWEEP });
     }
     let Some(sweep) = sweep else { return };
+    // A sweep has each process once: one that is added here is not looked for again.
+    let listed = first.min(processes.len())..processes.len();
     for swept in &sweep.processes {
         let mut sums = None;
         for client in swept.clients.iter().filter(|client| is_here(client)) {
@@ -252,9 +254,9 @@ pub fn add_clients(
         }
         let Some(sums) = sums else { continue };
         let same = |process: &&mut ProcessReading| {
-            process.unit == unit && process.pid == swept.key.pid && process.pid_view.is_same(sweep.pids)
+            process.pid == swept.key.pid && process.unit == unit && process.pid_view.is_same(sweep.pids)
         };
-        match processes.iter_mut().skip(first).find(same) {
+        match processes[listed.clone()].iter_mut().find(same) {
             Some(process) => sums.put(names, now, Source::Fdinfo, process),
             None => {
                 let mut process = ProcessReading::new(unit, swept.key.pid, sweep.pids, unlisted);

@@ -12,7 +12,9 @@
 //! | plan | how a board gets from one layout to another | [`plan`], [`Partitioner`] |
 //! | incarnation | one life of a unit | [`Incarnation`] |
 //! | holding | an entitlement to units, in the ledger of a node | `ledger::Holding`, `ledger::Ledger` |
+//! | event | something that happened to a device, as its driver told it | [`Event`], from [`Events`] |
 //! | reading | what one unit showed at one time | [`Reading`], in a [`Sample`] |
+//! | statement | closed account of an interval | `meter::Statement`, by `meter::Meter` |
 //!
 //! # Rules that hold everywhere
 //! - What is missing is named: a metric is `Ok(Measured)` or `Err(Absence)`, never 0 or −1.
@@ -22,13 +24,17 @@
 //!
 //! How a board is cut is planned in [`plan`]; whose a use is, told by [`attribution`]. Who holds what
 //! is in the `ledger`; which units would do is found by `choose`; what a ledger is kept as is `stored`;
-//! what the machine shows of it is told by `reconcile`.
+//! what the machine shows of it is told by `reconcile`. How much each held and used over time is told
+//! by the statements of `meter`.
+//! what the machine shows of it is told by `reconcile`. Which units are well is told by `health`.
 //!
 //! # Features
 //! - `serde`: `Serialize` for the model; `Deserialize` for identifiers, addresses and
 //!   quantities. For display and interchange, not for storage.
 //! - `ledger`: the modules `ledger`, `stored`, `choose` and `reconcile`; a third of this crate's code,
 //!   which who only looks does not build.
+//! - `meter`: the module `meter`: statements of who held and used how much. Brings `ledger`.
+//! - `health`: the module `health`.
 //! - `conformance`: the `conformance` module, test functions that every backend must pass.
 
 #![forbid(unsafe_code)]
@@ -51,15 +57,20 @@ mod cursor;
 mod device;
 mod device_rule;
 mod driver;
+mod driver_health;
 mod drm_client;
 mod ended;
 mod engine_cycles;
 mod environment;
 mod error;
+mod event;
 mod evidence;
 mod evidence_list;
 mod exclusion;
+mod fabric;
 mod fingerprint;
+#[cfg(feature = "health")]
+pub mod health;
 mod host;
 mod id;
 pub mod interpretation;
@@ -71,6 +82,8 @@ mod labels;
 pub mod ledger;
 mod link;
 mod measured;
+#[cfg(feature = "meter")]
+pub mod meter;
 mod mode;
 mod node_file;
 mod numa;
@@ -88,6 +101,7 @@ mod query;
 mod reading;
 #[cfg(feature = "ledger")]
 pub mod reconcile;
+mod recovery;
 mod refusal;
 mod sample;
 mod sandbox;
@@ -99,6 +113,7 @@ mod tag;
 mod text;
 mod throttle;
 mod time;
+mod unfit;
 mod uuid;
 mod vendor;
 
@@ -113,14 +128,17 @@ pub use cursor::{Cursor, Cursors};
 pub use device::{Device, MemoryKind};
 pub use device_rule::{DeviceRule, DeviceRules};
 pub use driver::Driver;
+pub use driver_health::DriverHealth;
 pub use drm_client::{DrmClient, DrmEngine, DrmRegion};
 pub use ended::{EndedList, EndedReading};
 pub use engine_cycles::EngineCycles;
 pub use environment::Environment;
 pub use error::{Error, ErrorKind};
+pub use event::{Event, EventKind, Events};
 pub use evidence::{Evidence, EvidenceSource, Strength};
 pub use evidence_list::{EvidenceList, Unresolved};
 pub use exclusion::Exclusion;
+pub use fabric::{Fabric, FabricIssues, FabricState};
 pub use fingerprint::{Digest, Fingerprint, Incarnation};
 pub use host::Host;
 pub use id::{DeviceId, PartitionId, PartitionKind, ShareId, Stability, UnitId};
@@ -145,6 +163,7 @@ pub use process::{Pid, PidView, ProcessKey, ProcessKinds, ProcessName, ProcessRe
 pub use quantity::{Bytes, Count, Hertz, Microjoules, Microwatts, Millicelsius, Nanoseconds, Permille, Rpm};
 pub use query::{Query, Units};
 pub use reading::{Behaviour, Metric, MetricSet, Reading, Value};
+pub use recovery::RecoveryAction;
 pub use refusal::Refusal;
 pub use sample::{Sample, UnitReading};
 pub use sandbox::Sandbox;
@@ -153,5 +172,6 @@ pub use sweep::{EndedProcess, Sweep, SweepRequest, Sweeper, SweptProcess};
 pub use tag::Tag;
 pub use throttle::ThrottleReasons;
 pub use time::{BootId, BootTime, Clock, WallTime};
+pub use unfit::Unfit;
 pub use uuid::Uuid;
 pub use vendor::Vendor;

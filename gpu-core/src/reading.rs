@@ -7,11 +7,14 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::absence::Absence;
+use crate::driver_health::DriverHealth;
+use crate::fabric::Fabric;
 use crate::measured::Measured;
 use crate::parse::ParseError;
 use crate::quantity::{
     Bytes, Count, Hertz, Microjoules, Microwatts, Millicelsius, Nanoseconds, Permille, Rpm,
 };
+use crate::recovery::RecoveryAction;
 use crate::throttle::ThrottleReasons;
 
 /// How a metric behaves over time.
@@ -217,10 +220,19 @@ metrics! {
     remapped_rows_failed / RemappedRowsFailed: Count, Gauge;
     /// Pages of device memory taken out of use (NVML retired pages; amdgpu `gpu_vram_bad_pages`).
     retired_pages / RetiredPages: Count, Counter;
+    /// 1 when pages wait for the next reset or reboot to be taken out of use, else 0 (NVML field
+    /// `RETIRED_PENDING`; amdgpu: a line with `P` in `gpu_vram_bad_pages`).
+    retired_pages_pending / RetiredPagesPending: Count, Gauge;
     /// PCIe generation of the link now.
     pcie_generation / PcieGeneration: Count, Gauge;
     /// Lanes of the PCIe link now.
     pcie_width / PcieWidth: Count, Gauge;
+    /// The highest PCIe generation that GPU and slot both have (NVML `nvmlDeviceGetMaxPcieLinkGeneration`;
+    /// the lower `max_link_speed` of the function and of the port above it).
+    pcie_generation_max / PcieGenerationMax: Count, Limit;
+    /// The most PCIe lanes that GPU and slot both have (NVML `nvmlDeviceGetMaxPcieLinkWidth`; the lower
+    /// `max_link_width` of the function and of the port above it).
+    pcie_width_max / PcieWidthMax: Count, Limit;
     /// PCIe packets sent again.
     pcie_replays / PcieReplays: Count, Counter;
     /// Times that the PCIe link went into recovery.
@@ -229,13 +241,28 @@ metrics! {
     pcie_naks_sent / PcieNaksSent: Count, Counter;
     /// PCIe packets of the GPU's that were refused (negative acknowledgements received).
     pcie_naks_received / PcieNaksReceived: Count, Counter;
+    /// Links to other GPUs or switches that are up: NVLink (NVML field `NVLINK_GET_STATE`) or Xe Link
+    /// (Level Zero `zesFabricPortGetState`).
+    links_up / LinksUp: Count, Gauge;
+    /// Links to other GPUs or switches that the GPU has and that are not up. Where all are down, nothing
+    /// may be plugged in.
+    links_down / LinksDown: Count, Gauge;
+    /// How far the GPU has come in joining its NVLink fabric, and what is wrong there (NVML
+    /// `nvmlDeviceGetGpuFabricInfoV`).
+    fabric / Fabric: Fabric, Gauge;
+    /// What the driver asks to be done so that the GPU can be used again (NVML field
+    /// `GET_GPU_RECOVERY_ACTION`, driver 560 and later).
+    recovery_action / RecoveryAction: RecoveryAction, Gauge;
+    /// How well the GPU is, in its driver's own judgement (xe `gpu_health` and `survivability_mode`, Level
+    /// Zero's health of the memory).
+    driver_health / DriverHealth: DriverHealth, Gauge;
     /// Speed that the fan is told to turn at, of its maximum.
     fan_speed / FanSpeed: Permille, Gauge;
     /// Speed at which the fan turns.
     fan_rotation / FanRotation: Rpm, Gauge;
 }
 
-const _: () = assert!(Metric::ALL.len() <= 64, "a metric set is 64 bits");
+const _: () = assert!(Metric::ALL.len() <= 128, "a metric set is 128 bits");
 
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -305,6 +332,12 @@ pub enum Value {
     Rpm(Rpm),
     /// Reasons.
     ThrottleReasons(ThrottleReasons),
+    /// State of an NVLink fabric.
+    Fabric(Fabric),
+    /// Something to be done.
+    RecoveryAction(RecoveryAction),
+    /// A driver's judgement.
+    DriverHealth(DriverHealth),
 }
 
 impl fmt::Display for Value {
@@ -320,6 +353,9 @@ impl fmt::Display for Value {
             Self::Count(v) => v.fmt(f),
             Self::Rpm(v) => v.fmt(f),
             Self::ThrottleReasons(v) => v.fmt(f),
+            Self::Fabric(v) => v.fmt(f),
+            Self::RecoveryAction(v) => v.fmt(f),
+            Self::DriverHealth(v) => v.fmt(f),
         }
     }
 }
@@ -334,11 +370,11 @@ impl fmt::Display for Value {
 /// assert!(MetricSet::ALL.has(Metric::Busy));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct MetricSet(u64);
+pub struct MetricSet(u128);
 
 impl MetricSet {
     /// Every metric.
-    pub const ALL: Self = Self(u64::MAX);
+    pub const ALL: Self = Self(u128::MAX);
     /// No metric.
     pub const NONE: Self = Self(0);
 

@@ -1,4 +1,4 @@
-//! What a ledger is stored as: records of entries, and snapshots, as bytes.
+//! What is kept of ledgers and meters: records of entries, snapshots and statements, as bytes.
 //!
 //! Each is one frame, in any version:
 //!
@@ -6,7 +6,7 @@
 //! |---|---|
 //! | 4 | `GPUL` |
 //! | 2 | version |
-//! | 1 | sort: 1 the record of an entry, 2 a snapshot |
+//! | 1 | sort: 1 the record of an entry, 2 a snapshot, 3 a statement of a meter |
 //! | 4 | how many bytes of content follow |
 //! | … | the content |
 //! | 4 | CRC-32C of all before |
@@ -35,6 +35,8 @@ mod sum;
 mod v1;
 
 use crate::ledger::{Entry, History, Ledger, Place, Position};
+#[cfg(feature = "meter")]
+use crate::meter::Statement;
 use crate::owner::Owner;
 
 pub use error::Error;
@@ -47,6 +49,8 @@ pub const VERSION: u16 = 1;
 const MAGIC: [u8; 4] = *b"GPUL";
 const ENTRY: u8 = 1;
 const SNAPSHOT: u8 = 2;
+#[cfg(feature = "meter")]
+const STATEMENT: u8 = 3;
 /// Before the content.
 const HEAD: usize = 11;
 /// After the content.
@@ -136,6 +140,47 @@ pub fn decode_snapshot(bytes: &[u8]) -> Result<Ledger, Error> {
     };
     from.end()?;
     Ledger::from_image(image).map_err(|what| from.wrong(what))
+}
+
+/// A statement, as bytes. Equal statements are equal bytes.
+#[cfg(feature = "meter")]
+#[must_use]
+pub fn encode_statement(statement: &Statement) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(4096);
+    encode_statement_into(statement, &mut bytes);
+    bytes
+}
+
+/// Adds a statement to bytes that are there already.
+#[cfg(feature = "meter")]
+pub fn encode_statement_into(statement: &Statement, bytes: &mut Vec<u8>) {
+    frame(STATEMENT, bytes, |to| v1::write_statement(to, statement));
+}
+
+/// The statement that bytes hold: one frame, and nothing after it. All that always holds of a
+/// statement is checked.
+///
+/// # Errors
+/// When they hold none, or one that is damaged, newer, not in the one form, or that does not add up.
+///
+/// ```
+/// use gpu_core::meter::Statement;
+/// use gpu_core::stored;
+/// let statement = Statement::new("node-1".parse()?);
+/// let bytes = stored::encode_statement(&statement);
+/// assert_eq!(stored::decode_statement(&bytes)?, statement);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[cfg(feature = "meter")]
+pub fn decode_statement(bytes: &[u8]) -> Result<Statement, Error> {
+    let (version, content) = content(STATEMENT, bytes)?;
+    let mut from = Reader::new(content);
+    let statement = match version {
+        1 => v1::read_statement(&mut from)?,
+        version => return Err(Error::Newer { version, known: VERSION }),
+    };
+    from.end()?;
+    Ok(statement)
 }
 
 /// The first frame of bytes that hold several in a row, and what comes after it. The frame is not

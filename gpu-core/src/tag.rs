@@ -43,6 +43,27 @@ impl Tag {
         core::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or("")
     }
 
+    /// The tag of these bytes; `None` for what is no tag. For readers of a kernel's text, who have no
+    /// use for an error that quotes it.
+    ///
+    /// ```
+    /// use gpu_core::Tag;
+    /// assert_eq!(Tag::from_bytes(b"vram0"), Some(Tag::literal("vram0")));
+    /// assert_eq!(Tag::from_bytes(b"VRAM"), None);
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn from_bytes(text: &[u8]) -> Option<Self> {
+        Self::build(text)
+    }
+
+    /// The tag's characters.
+    #[inline]
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
     const fn build(text: &[u8]) -> Option<Self> {
         if text.is_empty() || text.len() > 15 {
             return None;

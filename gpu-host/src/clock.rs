@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gpu_core::{BootId, BootTime, Clock, Error, WallTime};
+use gpu_core::{Absence, BootId, BootTime, Clock, Error, Nanoseconds, WallTime};
 
 use crate::boot;
 
@@ -63,6 +63,34 @@ fn boot_nanoseconds() -> u64 {
     static FIRST: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
     let first = FIRST.get_or_init(std::time::Instant::now);
     u64::try_from(first.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The processor time that the calling thread has used so far (Linux `CLOCK_THREAD_CPUTIME_ID`).
+///
+/// # Errors
+/// `NotSupported` on other systems.
+///
+/// ```
+/// let before = gpu_host::processor_time();
+/// if let (Ok(before), Ok(after)) = (before, gpu_host::processor_time()) {
+///     assert!(before <= after);
+/// }
+/// ```
+#[cfg(target_os = "linux")]
+pub fn processor_time() -> Result<Nanoseconds, Absence> {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(used.tv_sec).unwrap_or(0);
+    let nanoseconds = u64::try_from(used.tv_nsec).unwrap_or(0);
+    Ok(Nanoseconds(seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)))
+}
+
+/// The processor time that the calling thread has used so far (Linux `CLOCK_THREAD_CPUTIME_ID`).
+///
+/// # Errors
+/// `NotSupported` on this system.
+#[cfg(not(target_os = "linux"))]
+pub fn processor_time() -> Result<Nanoseconds, Absence> {
+    Err(Absence::NotSupported { why: "a thread's processor time is read on Linux only" })
 }
 
 #[cfg(test)]

@@ -224,22 +224,33 @@ impl Attribute {
     /// # Errors
     /// Why it cannot be read: see [`Attribute::with_bytes`].
     pub fn count_lines(&self) -> Result<u64, Absence> {
-        let count = || -> std::io::Result<u64> {
+        self.count_lines_ending(0).map(|(lines, _)| lines)
+    }
+
+    /// The number of lines that are not empty, and of those among them whose last character but white space is
+    /// `end`; at most the first mebibyte is looked at.
+    ///
+    /// # Errors
+    /// Why it cannot be read: see [`Attribute::with_bytes`].
+    pub fn count_lines_ending(&self, end: u8) -> Result<(u64, u64), Absence> {
+        let count = || -> std::io::Result<(u64, u64)> {
             let mut file = File::open(&self.path)?;
-            let (mut lines, mut in_line) = (0, false);
+            let (mut lines, mut ending, mut in_line, mut last) = (0, 0, false, 0);
             let mut page = [0_u8; PAGE];
             for _ in 0..LARGEST / PAGE {
                 let read = file.read(&mut page)?;
                 for byte in &page[..read] {
                     let text = *byte != b'\n' && *byte != 0;
                     lines += u64::from(text && !in_line);
+                    ending += u64::from(!text && in_line && last == end);
                     in_line = text;
+                    last = if !text || !byte.is_ascii_whitespace() { *byte } else { last };
                 }
                 if read < PAGE {
                     break;
                 }
             }
-            Ok(lines)
+            Ok((lines, ending + u64::from(in_line && last == end)))
         };
         count().map_err(|error| absence(&error, self.name))
     }

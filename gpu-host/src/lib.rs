@@ -44,7 +44,7 @@ mod roots;
 pub mod stat;
 mod sweeper;
 
-pub use clock::SystemClock;
+pub use clock::{SystemClock, processor_time};
 pub use container::ProcContainers;
 pub use dmem::Dmem;
 pub use folder::Folder;

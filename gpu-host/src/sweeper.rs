@@ -101,6 +101,8 @@ impl Sweeper for ProcSweeper {
 struct Pass<'a> {
     boot: BootId,
     root: &'a Folder,
+    /// It is the kernel's `/proc`.
+    is_proc: bool,
     request: &'a SweepRequest<'a>,
     held: Vec<Held>,
     text: Vec<u8>,
@@ -109,8 +111,9 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    const fn new(boot: BootId, root: &'a Folder, request: &'a SweepRequest<'a>) -> Self {
-        Self { boot, root, request, held: Vec::new(), text: Vec::new(), refused: Vec::new() }
+    fn new(boot: BootId, root: &'a Folder, request: &'a SweepRequest<'a>) -> Self {
+        let is_proc = root.is_proc();
+        Self { boot, root, is_proc, request, held: Vec::new(), text: Vec::new(), refused: Vec::new() }
     }
 
     fn refuse(&mut self, pid: Pid, sweep: &mut Sweep) {
@@ -122,7 +125,7 @@ impl<'a> Pass<'a> {
 
     /// Adds the process if it holds a wanted file, or `is_named`.
     fn look_into(&mut self, pid: Pid, is_named: bool, sweep: &mut Sweep) -> Result<(), Unread> {
-        let process = Process::open(self.root, pid)?;
+        let process = Process::open(self.root, self.is_proc, pid)?;
         let walked = match process.walk(self.request.holders_of, &mut self.held) {
             Ok(walked) => walked,
             // Its name and owner may be read all the same.
@@ -148,7 +151,7 @@ impl<'a> Pass<'a> {
 
     /// A process that was named, whatever it holds.
     fn describe(&mut self, pid: Pid) -> Result<SweptProcess, Unread> {
-        let process = Process::open(self.root, pid)?;
+        let process = Process::open(self.root, self.is_proc, pid)?;
         self.read(&process, pid, Walked::default())
     }
 

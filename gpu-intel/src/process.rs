@@ -6,7 +6,7 @@
 
 use gpu_core::{
     Absence, BootTime, Bytes, ClientNames, DeviceNumber, DrmClient, EngineKind, ProcessReading, Query,
-    RegionKind, UnitId, add_clients,
+    RegionKind, Tag, UnitId, add_clients,
 };
 use gpu_host::drm::DrmNode;
 
@@ -96,7 +96,7 @@ pub(crate) fn add(board: &Board, query: &Query<'_>, now: BootTime, processes: &m
         }
         let names = Names { part, has_memory };
         let is_here =
-            |client: &DrmClient| is_ours(client) && is_of(nodes, client.node) && names.concerns(client);
+            |client: &DrmClient| is_of(nodes, client.node) && is_ours(client) && names.concerns(client);
         let first = processes.len();
         add_clients(query.sweep, unit, &names, is_here, NOT_TOLD, now, first, processes);
     };
@@ -123,7 +123,8 @@ impl Names {
 }
 
 fn is_ours(client: &DrmClient) -> bool {
-    client.driver.is_some_and(|driver| matches!(driver.as_str(), "i915" | "xe"))
+    const OURS: [Tag; 2] = [Tag::literal("i915"), Tag::literal("xe")];
+    client.driver.is_some_and(|driver| OURS.contains(&driver))
 }
 
 fn is_of(nodes: &[DrmNode], number: DeviceNumber) -> bool {

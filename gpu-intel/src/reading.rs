@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use gpu_core::{
-    Absence, BootTime, Bytes, Hertz, Measured, Metric, MetricSet, Microjoules, Microwatts, Millicelsius,
-    PciAddress, Reading, Rpm, Source, ThrottleReasons,
+    Absence, BootTime, Bytes, DriverHealth, Hertz, Measured, Metric, MetricSet, Microjoules, Microwatts,
+    Millicelsius, PciAddress, Reading, Rpm, Source, ThrottleReasons,
 };
 use gpu_host::file::Attribute;
 use gpu_host::hwmon::Hwmon;
@@ -40,6 +40,8 @@ pub(crate) struct Sensors {
     temperature: Option<Attribute>,
     temperature_memory: Option<Attribute>,
     fan_rotation: Option<Attribute>,
+    /// xe's own judgement.
+    health: Option<Attribute>,
 }
 
 impl Sensors {
@@ -53,6 +55,7 @@ impl Sensors {
             total,
             memory: tiles.iter().map(|tile| tile.memory.clone()).collect(),
             gts: tiles.iter().map(|tile| tile.gt.clone()).collect(),
+            health: Some(Attribute::new(path.join("gpu_health"), "gpu_health")).filter(Attribute::exists),
             ..Self::default()
         };
         if let Some(chip) = chips.iter().find(|chip| matches!(chip.name.as_str(), "i915" | "xe")) {
@@ -100,6 +103,16 @@ impl Sensors {
     }
 
     /// Fills in what is wanted of the whole GPU.
+    /// xe's own judgement: `gpu_health`, and `survivability_mode`, which is there where the firmware has to be
+    /// flashed, and which root alone may read (kernel: "Xe Device Wedging", `xe_survivability_mode.c`).
+    fn judgement(&self) -> Result<DriverHealth, Absence> {
+        if self.path.join("survivability_mode").exists() {
+            return Ok(DriverHealth::NeedsFirmware);
+        }
+        let file = self.health.as_ref().ok_or(Absence::NotSupported { why: "the driver does not judge" })?;
+        file.with_bytes(judgement)
+    }
+
     pub(crate) fn read(&self, tiles: &mut Tiles, wanted: MetricSet, now: BootTime, reading: &mut Reading) {
         let read = Reader { wanted, now };
         read.absences(reading);
@@ -116,6 +129,9 @@ impl Sensors {
             Metric::TemperatureMemory,
             self.temperature_memory.as_ref(),
         );
+        if wanted.has(Metric::DriverHealth) {
+            reading.driver_health = self.judgement().map(|health| Measured::new(health, now, Source::Sysfs));
+        }
         let fan = self.fan_rotation.as_ref();
         read.value(&mut reading.fan_rotation, Metric::FanRotation, fan, Source::Hwmon, Rpm);
         match self.gts.as_slice() {
@@ -256,15 +272,16 @@ impl Reader {
     fn absences(&self, reading: &mut Reading) {
         use Metric::{
             Busy, ClockMemory, ClockMemoryMax, ClockSm, ClockVideo, DecoderBusy, EccCorrected,
-            EccCorrectedLifetime, EccUncorrected, EccUncorrectedLifetime, EncoderBusy, FanSpeed, JpegBusy,
-            MemoryBusy, MemoryFree, MemoryReserved, MemoryUsed, PcieGeneration, PcieNaksReceived,
-            PcieNaksSent, PcieRecoveries, PcieReplays, PcieWidth, PerformanceState, Power, PowerLimitMax,
-            PowerLimitMin, RemappedRowsCorrected, RemappedRowsFailed, RemappedRowsPending,
-            RemappedRowsUncorrected, RetiredPages, SystemMemoryTotal, SystemMemoryUsed, TemperatureHotspot,
+            EccCorrectedLifetime, EccUncorrected, EccUncorrectedLifetime, EncoderBusy, Fabric, FanSpeed,
+            JpegBusy, LinksDown, LinksUp, MemoryBusy, MemoryFree, MemoryReserved, MemoryUsed, PcieGeneration,
+            PcieGenerationMax, PcieNaksReceived, PcieNaksSent, PcieRecoveries, PcieReplays, PcieWidth,
+            PcieWidthMax, PerformanceState, Power, PowerLimitMax, PowerLimitMin, RemappedRowsCorrected,
+            RemappedRowsFailed, RemappedRowsPending, RemappedRowsUncorrected, RetiredPages,
+            RetiredPagesPending, SystemMemoryTotal, SystemMemoryUsed, TemperatureHotspot,
             TemperatureShutdown, TemperatureSlowdown, ThrottleTicks, ThrottledByMemoryHeat, ThrottledByPower,
             ThrottledByProchot, ThrottledByRegulatorHeat, ThrottledBySocketHeat, VideoBusy,
         };
-        let groups: [(&[Metric], &'static str); 8] = [
+        let groups: [(&[Metric], &'static str); 11] = [
             (&[MemoryUsed, MemoryFree, SystemMemoryUsed], FDINFO),
             (&[Busy, MemoryBusy, EncoderBusy, DecoderBusy, VideoBusy, JpegBusy], PMU),
             (&[Power], COUNTS_ENERGY),
@@ -284,7 +301,20 @@ impl Reader {
                 ],
                 "the driver says what throttles now, and counts nothing: see throttle",
             ),
-            (&[ClockSm, PerformanceState, RemappedRowsPending, RemappedRowsFailed], "NVIDIA's"),
+            (&[PcieGenerationMax, PcieWidthMax], ENDPOINT),
+            (
+                &[
+                    ClockSm,
+                    PerformanceState,
+                    RemappedRowsPending,
+                    RemappedRowsFailed,
+                    Fabric,
+                    Metric::RecoveryAction,
+                ],
+                "NVIDIA's",
+            ),
+            (&[LinksUp, LinksDown], "this version does not read the state of Xe Links"),
+            (&[Metric::DriverHealth], "the driver judges the whole GPU: read the device"),
             (
                 &[
                     TemperatureHotspot,
@@ -300,6 +330,7 @@ impl Reader {
                     RemappedRowsCorrected,
                     RemappedRowsUncorrected,
                     RetiredPages,
+                    RetiredPagesPending,
                 ],
                 LEVEL_ZERO,
             ),
@@ -369,6 +400,17 @@ impl Tiles {
         }
         all
     }
+}
+
+/// One word (kernel: `sysfs-driver-intel-xe-ras`); another one is kept as such.
+fn judgement(text: &[u8]) -> Option<DriverHealth> {
+    Some(match std::str::from_utf8(text).ok()?.trim() {
+        "" => return None,
+        "ok" => DriverHealth::Ok,
+        "warning" => DriverHealth::Warning,
+        "critical" => DriverHealth::Critical,
+        _ => DriverHealth::Unknown(0),
+    })
 }
 
 fn once<T: Copy>(

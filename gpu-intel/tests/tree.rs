@@ -286,3 +286,56 @@ fn capabilities_of_a_tile_and_of_its_device_differ() {
     assert_eq!(device.modes.iter().filter(|mode| mode.name == Mode::CCS).count(), 1);
     assert_eq!(sample.reading(device.id).get(Metric::PcieWidth).ok(), None);
 }
+
+/// What xe says of a GPU's health, by files that come and go; and what slows it down.
+#[test]
+fn the_drivers_own_judgement() {
+    use gpu_core::DriverHealth::{Critical, NeedsFirmware, Ok as Well, Unknown, Warning};
+    let (folder, world, backend) = preset("b60-2");
+    let says = |backend: &dyn Backend| {
+        let sample = backend.sample().unwrap();
+        sample.units.iter().map(|of| of.reading.driver_health.map(|of| of.value)).collect::<Vec<_>>()
+    };
+    let none = Err(Absence::NotSupported { why: "the driver does not judge" });
+    assert_eq!(says(&*backend), [none, none], "drivers before 7.3 do not judge");
+    let file = folder.attribute(&world, "gpu_health");
+    for (word, health) in
+        [("ok", Well), ("warning", Warning), ("critical", Critical), ("splendid", Unknown(0))]
+    {
+        fs::write(&file, format!("{word}\n")).unwrap();
+        // The file is found by the next look.
+        backend.inventory().unwrap();
+        assert_eq!(says(&*backend), [Ok(health), none], "{word}");
+    }
+    // Which root alone may read: that it is there says it.
+    fs::write(folder.attribute(&world, "survivability_mode"), "Survivability mode type: Runtime\n").unwrap();
+    assert_eq!(says(&*backend), [Ok(NeedsFirmware), none]);
+    for text in ["", "\n", "\u{0}"] {
+        fs::remove_file(folder.attribute(&world, "survivability_mode")).ok();
+        fs::write(&file, text).unwrap();
+        assert_eq!(says(&*backend)[0].map_err(|absence| absence.kind()), Err("failed"), "{text:?}");
+    }
+    let changes: [fn(&mut gpu_sim::Gpu); 4] = [
+        |gpu| gpu.health.gpu_health = Some("warning".to_owned()),
+        |gpu| gpu.health.survivability = true,
+        |gpu| gpu.health.hot = true,
+        |gpu| gpu.health.power_brake = true,
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        for name in ["b60-2", "max-1550-4", "flex-170-2"] {
+            let mut machine = Machine::preset(name).unwrap();
+            change(&mut machine.gpus[1]);
+            let (folder, world) = (Folder::new("health"), World::new(machine));
+            let tree = world.write_tree(&folder.0).unwrap();
+            let read = self::backend(&world, &tree).sample().unwrap();
+            let told = gpu_sim::SimBackend::new(world, Vendor::INTEL).sample().unwrap();
+            for unit in told.units.iter().filter(|of| matches!(of.unit, UnitId::Device(_))) {
+                for metric in [Metric::DriverHealth, Metric::Throttle] {
+                    let value = |reading: &gpu_core::Reading| reading.get(metric).map(|of| of.value).ok();
+                    let at = format!("{name}, change {number}, {}: {metric}", unit.unit);
+                    assert_eq!(value(read.reading(unit.unit)), value(&unit.reading), "{at}");
+                }
+            }
+        }
+    }
+}

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use gpu_core::{
     Absence, Backend, BootId, BootTime, Capabilities, Clock, ContainerFacts, EndedList, Error, ErrorKind,
-    EvidenceList, Inventory, Metric, MetricSet, Partitioner, PidView, Problem, Query, Reading, Sample,
-    UnitId, Units, Vendor,
+    Events, EvidenceList, Inventory, Metric, MetricSet, Partitioner, PidView, Problem, Query, Reading,
+    Sample, UnitId, Units, Vendor,
 };
 use gpu_host::Roots;
 
@@ -14,6 +14,7 @@ use crate::board::{Board, Boards};
 use crate::cut::GpuInstance;
 use crate::discover::Options;
 use crate::ended::{Accounts, Now};
+use crate::events::Listening;
 use crate::ffi::Library;
 use crate::gpm::Activity;
 use crate::process::{self, Lists, Look};
@@ -35,6 +36,7 @@ pub struct NvidiaBackend {
     lists: Mutex<Lists>,
     activity: Mutex<Activity>,
     accounts: Mutex<Accounts>,
+    pub(crate) listening: Mutex<Listening>,
     library: Library,
     path: PathBuf,
     roots: Roots,
@@ -52,6 +54,7 @@ impl NvidiaBackend {
             looking: Mutex::default(),
             activity: Mutex::default(),
             accounts: Mutex::default(),
+            listening: Mutex::default(),
             lists: Mutex::new(Lists::new(&version, view)),
             library,
             path: path.to_path_buf(),
@@ -60,7 +63,8 @@ impl NvidiaBackend {
         })
     }
 
-    fn boards(&self) -> Arc<Boards> {
+    /// The GPUs as the last look found them.
+    pub(crate) fn current(&self) -> Arc<Boards> {
         Arc::clone(&self.boards.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -76,6 +80,10 @@ impl NvidiaBackend {
         &self.roots.locks
     }
 
+    pub(crate) fn now(&self) -> BootTime {
+        self.clock.boot_now()
+    }
+
     pub(crate) fn boot_id(&self) -> BootId {
         self.clock.boot_id()
     }
@@ -89,7 +97,7 @@ impl NvidiaBackend {
     /// Looks at the machine again.
     pub(crate) fn look_again(&self) -> Result<Arc<Boards>, Error> {
         let _turn = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(self.keep(Boards::look(&self.library, &self.roots.sysfs, &self.boards())?))
+        Ok(self.keep(Boards::look(&self.library, &self.roots.sysfs, &self.current())?))
     }
 
     /// Looks for one GPU again: where its handles have become stale, or it was lost.
@@ -97,7 +105,7 @@ impl NvidiaBackend {
         let _turn = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         let mut errors = Vec::new();
         let found = board.find_again(&self.library, &self.roots.sysfs, &mut errors)?;
-        self.keep(self.boards().with(&found));
+        self.keep(self.current().with(&found));
         sample.problems.extend(errors.iter().map(|error| Problem::new(Vendor::NVIDIA, error)));
         Some(found)
     }
@@ -245,6 +253,8 @@ impl Drop for NvidiaBackend {
     fn drop(&mut self) {
         let activity = self.activity.get_mut().unwrap_or_else(PoisonError::into_inner);
         activity.end(&self.library);
+        let listening = self.listening.get_mut().unwrap_or_else(PoisonError::into_inner);
+        listening.end(&self.library);
     }
 }
 
@@ -268,7 +278,7 @@ impl Backend for NvidiaBackend {
     }
 
     fn sample_into(&self, query: &Query<'_>, sample: &mut Sample) -> Result<(), Error> {
-        let mut boards = self.boards();
+        let mut boards = self.current();
         if check(&boards, query.units).is_err() {
             // It may have come since: a GPU that was cut anew.
             boards = self.look_again()?;
@@ -282,13 +292,17 @@ impl Backend for NvidiaBackend {
         }
         if !matches!(query.units, Units::Only(_)) {
             // GPUs that could not be listed cannot be sampled either.
-            let boards = self.boards();
+            let boards = self.current();
             sample.problems.extend(boards.errors.iter().map(|error| Problem::new(Vendor::NVIDIA, error)));
         }
         Ok(())
     }
 
     fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
+        Ok(self)
+    }
+
+    fn events(&self) -> Result<&dyn Events, Absence> {
         Ok(self)
     }
 

@@ -14,6 +14,7 @@ use gpu_host::pci::{self, PciFunction};
 use crate::cut::{Cut, GpuInstance, MigDevice};
 use crate::error::Code;
 use crate::ffi::{Handle, Library, Pci};
+use crate::health::LINK_COUNT;
 
 /// `NVML_DEVICE_ARCH_AMPERE`.
 const AMPERE: u32 = 7;
@@ -33,6 +34,8 @@ pub(crate) struct Board {
     /// Whether MIG mode is on now, and after the next reset.
     pub(crate) mig: Result<(bool, bool), Absence>,
     pub(crate) cut: Cut,
+    /// How many NVLinks it has; `None` where the driver does not count them.
+    pub(crate) links: Option<u32>,
     status: Option<Attribute>,
 }
 
@@ -84,6 +87,7 @@ impl Board {
                 .map_err(|code| code.absence("nvmlDeviceGetArchitecture")),
             mig: mig.map_err(|code| code.absence("nvmlDeviceGetMigMode")),
             cut,
+            links: library.field(handle, LINK_COUNT).ok(),
             status,
         })
     }

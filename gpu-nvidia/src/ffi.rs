@@ -1,7 +1,7 @@
 //! The calls into NVML. All unsafe code of this crate is here.
 #![allow(unsafe_code, reason = "a C library is called")]
 
-use std::ffi::{CStr, OsStr, c_char, c_uint};
+use std::ffi::{CStr, OsStr, c_char, c_int, c_uint};
 
 use nvml_wrapper::Nvml;
 use nvml_wrapper::error::NvmlError;
@@ -18,9 +18,12 @@ pub(crate) type Pci = sys::nvmlPciInfo_st;
 /// What NVML calls a profile info of the second version: with the driver's own name for it.
 pub(crate) type ProfileInfo = sys::nvmlGpuInstanceProfileInfo_v2_st;
 pub(crate) type InstanceInfo = sys::nvmlGpuInstanceInfo_st;
+pub(crate) type FieldValue = sys::nvmlFieldValue_st;
+pub(crate) type FabricInfo = sys::nvmlGpuFabricInfo_v3_t;
+pub(crate) type EventData = sys::nvmlEventData_st;
 
 /// A device or a MIG device, valid as long as the [`Library`] that gave it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Handle(sys::nvmlDevice_t);
 
 // SAFETY: NVML's reference (`nvml.h`) calls its functions thread-safe; a handle is a name for a
@@ -36,6 +39,15 @@ pub(crate) struct Instance(sys::nvmlGpuInstance_t);
 /// A compute instance, valid until it is destroyed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ComputeInstance(sys::nvmlComputeInstance_t);
+
+/// What NVML gathers events in, valid until it is given back with `event_set_free`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct EventSet(sys::nvmlEventSet_t);
+
+// SAFETY: as for a device's handle.
+unsafe impl Send for EventSet {}
+// SAFETY: as for a device's handle.
+unsafe impl Sync for EventSet {}
 
 /// What GPM saw of a GPU instance at one time; to be given back with `gpm_free`.
 #[derive(Debug)]
@@ -97,7 +109,10 @@ getters! {
     ecc_errors = nvmlDeviceGetTotalEccErrors(kind, counter) -> u64;
     pcie_generation = nvmlDeviceGetCurrPcieLinkGeneration() -> u32;
     pcie_width = nvmlDeviceGetCurrPcieLinkWidth() -> u32;
+    pcie_generation_max = nvmlDeviceGetMaxPcieLinkGeneration() -> u32;
+    pcie_width_max = nvmlDeviceGetMaxPcieLinkWidth() -> u32;
     pcie_replays = nvmlDeviceGetPcieReplayCounter() -> u32;
+    supported_events = nvmlDeviceGetSupportedEventTypes() -> u64;
     fan_speed = nvmlDeviceGetFanSpeed() -> u32;
     mig_device_count = nvmlDeviceGetMaxMigDeviceCount() -> u32;
     gpu_instance_id = nvmlDeviceGetGpuInstanceId() -> u32;
@@ -181,7 +196,10 @@ impl Plain for ProfileInfo {}
 impl Plain for sys::nvmlGpuInstanceProfileInfo_st {}
 impl Plain for sys::nvmlComputeInstanceProfileInfo_st {}
 impl Plain for sys::nvmlComputeInstanceInfo_st {}
-impl Plain for sys::nvmlFieldValue_st {}
+impl Plain for FieldValue {}
+impl Plain for FabricInfo {}
+impl Plain for sys::nvmlGpuFabricInfo_v2_t {}
+impl Plain for RoomyEvent {}
 impl Plain for sys::nvmlGpmSupport_t {}
 impl Plain for sys::nvmlGpmMetricsGet_t {}
 impl Plain for Attributes {}
@@ -194,6 +212,29 @@ pub(crate) fn zeroed<T: Plain>() -> T {
     // SAFETY: the types for which `Plain` is implemented are C structs (and one union) of numbers
     // and raw pointers, for which all zeroes is a value.
     unsafe { std::mem::zeroed() }
+}
+
+/// The struct of an event, and room behind it: drivers have made structs longer before (535 did) under the
+/// same name.
+#[repr(C)]
+pub(crate) struct RoomyEvent {
+    data: EventData,
+    spare: [u64; 32],
+}
+
+/// A field that is an unsigned integer.
+pub(crate) fn unsigned(value: &FieldValue) -> Result<u32, Code> {
+    match (value.nvmlReturn, value.valueType) {
+        // SAFETY: the union was zeroed whole, and any bytes are an integer.
+        (0, sys::nvmlValueType_enum_NVML_VALUE_TYPE_UNSIGNED_INT) => Ok(unsafe { value.value.uiVal }),
+        (0, _) => Err(Code::NONSENSE),
+        (code, _) => Err(Code(code)),
+    }
+}
+
+/// The handle of the GPU that an event names.
+pub(crate) const fn device_of(event: &EventData) -> Handle {
+    Handle(event.device)
 }
 
 /// More accounts of processes than a driver keeps (`nvmlDeviceGetAccountingBufferSize`: 4000).
@@ -300,17 +341,70 @@ impl Library {
         Ok([corrected, uncorrected, pending, failed])
     }
 
+    /// Fields of a device, each with a code of its own.
+    pub(crate) fn fields(&self, of: Handle, asked: &mut [FieldValue]) -> Result<(), Code> {
+        let count = c_int::try_from(asked.len()).unwrap_or(c_int::MAX);
+        call!(self, nvmlDeviceGetFieldValues(of.0, count, asked.as_mut_ptr()))
+    }
+
     /// A field that is an unsigned integer.
     pub(crate) fn field(&self, of: Handle, field: u32) -> Result<u32, Code> {
-        let mut value: sys::nvmlFieldValue_st = zeroed();
+        let mut value: FieldValue = zeroed();
         value.fieldId = field;
-        call!(self, nvmlDeviceGetFieldValues(of.0, 1, &mut value))?;
-        match (value.nvmlReturn, value.valueType) {
-            // SAFETY: the union was zeroed whole, and any bytes are an integer.
-            (0, sys::nvmlValueType_enum_NVML_VALUE_TYPE_UNSIGNED_INT) => Ok(unsafe { value.value.uiVal }),
-            (0, _) => Err(Code::NONSENSE),
-            (code, _) => Err(Code(code)),
+        self.fields(of, std::slice::from_mut(&mut value))?;
+        unsigned(&value)
+    }
+
+    /// The GPU's place in its fabric, by the third version of the struct, else by the second, which has no
+    /// summary.
+    pub(crate) fn fabric(&self, of: Handle) -> Result<FabricInfo, Code> {
+        let mut info: FabricInfo = zeroed();
+        info.version = size_of::<FabricInfo>() as u32 | 3 << 24;
+        // The function takes all versions, and the bindings name the newest.
+        match call!(self, nvmlDeviceGetGpuFabricInfoV(of.0, &mut info)) {
+            Err(Code::ARGUMENT_VERSION_MISMATCH) => self.fabric_v2(of),
+            answer => answer.map(|()| info),
         }
+    }
+
+    fn fabric_v2(&self, of: Handle) -> Result<FabricInfo, Code> {
+        // In the room of the third version, which begins as the second does: a driver that knows the
+        // second only writes less.
+        let mut info: FabricInfo = zeroed();
+        info.version = size_of::<sys::nvmlGpuFabricInfo_v2_t>() as u32 | 2 << 24;
+        call!(self, nvmlDeviceGetGpuFabricInfoV(of.0, &mut info))?;
+        info.healthSummary = 0;
+        Ok(info)
+    }
+
+    pub(crate) fn event_set(&self) -> Result<EventSet, Code> {
+        let mut set = std::ptr::null_mut();
+        call!(self, nvmlEventSetCreate(&mut set))?;
+        Ok(EventSet(set))
+    }
+
+    /// Gives a set back. One that NVML does not take back is lost, and harms nobody.
+    pub(crate) fn event_set_free(&self, set: EventSet) {
+        let _ = call!(self, nvmlEventSetFree(set.0));
+    }
+
+    /// From now on, events of these kinds at the GPU come to the set.
+    pub(crate) fn register_events(&self, of: Handle, kinds: u64, set: EventSet) -> Result<(), Code> {
+        call!(self, nvmlDeviceRegisterEvents(of.0, kinds, set.0))
+    }
+
+    /// Waits for an event, at most so many milliseconds, by the second version of the call, else by the first,
+    /// which names no instances.
+    pub(crate) fn wait_event(&self, set: EventSet, milliseconds: u32) -> Result<EventData, Code> {
+        let mut event: RoomyEvent = zeroed();
+        (event.data.gpuInstanceId, event.data.computeInstanceId) = (u32::MAX, u32::MAX);
+        match call!(self, nvmlEventSetWait_v2(set.0, &mut event.data, milliseconds)) {
+            Err(Code::FUNCTION_NOT_FOUND) => {
+                call!(self, nvmlEventSetWait(set.0, &mut event.data, milliseconds))?;
+            }
+            answer => answer?,
+        }
+        Ok(event.data)
     }
 
     pub(crate) fn attributes(&self, of: Handle) -> Result<Attributes, Code> {
@@ -598,6 +692,10 @@ mod tests {
         assert_eq!(size_of::<Account>(), 56);
         assert_eq!(size_of::<Attributes>(), 40);
         assert_eq!(size_of::<sys::nvmlGpuInstanceInfo_st>(), 24);
+        assert_eq!(size_of::<EventData>(), 32);
+        // The second version begins the third.
+        assert_eq!((size_of::<sys::nvmlGpuFabricInfo_v2_t>(), size_of::<FabricInfo>()), (36, 40));
+        assert_eq!(std::mem::offset_of!(FabricInfo, healthSummary), 36);
     }
 
     #[test]

@@ -11,8 +11,6 @@ use crate::board::Board;
 use crate::error::Code;
 use crate::ffi::{Handle, Library};
 
-/// `NVML_FI_DEV_MEMORY_TEMP`.
-const MEMORY_TEMPERATURE: u32 = 82;
 const PROCESSORS_MEMORY: Absence =
     Absence::NotSupported { why: "NVML does not tell how much of the system's memory a GPU may use" };
 
@@ -112,19 +110,20 @@ impl Reader<'_> {
         self.state(reading);
         self.errors(reading);
         self.link(reading);
+        self.health(reading);
         self.never(reading);
         self.trust.get()
     }
 
     /// The absence that a code stands for, and what it says of the handle.
     #[cold]
-    fn refused(&self, code: Code, at: &'static str) -> Absence {
+    pub(crate) fn refused(&self, code: Code, at: &'static str) -> Absence {
         self.trust.set(self.trust.get().max(code.trust()));
         code.absence(at)
     }
 
     /// The answer of one call for one metric.
-    fn value<T, N>(
+    pub(crate) fn value<T, N>(
         &self,
         slot: &mut Slot<T>,
         metric: Metric,
@@ -216,9 +215,6 @@ impl Reader<'_> {
         let of = self.library;
         let at = "nvmlDeviceGetTemperature";
         self.value(&mut reading.temperature, Metric::Temperature, at, |h| of.temperature(h, 0), degrees);
-        let (slot, metric) = (&mut reading.temperature_memory, Metric::TemperatureMemory);
-        let at = "nvmlDeviceGetFieldValues";
-        self.value(slot, metric, at, |h| of.field(h, MEMORY_TEMPERATURE), degrees);
         let at = "nvmlDeviceGetTemperatureThreshold";
         let (slot, metric) = (&mut reading.temperature_shutdown, Metric::TemperatureShutdown);
         self.value(slot, metric, at, |h| of.temperature_threshold(h, 0), degrees);
@@ -323,7 +319,7 @@ impl Reader<'_> {
             (Metric::ThrottledBySocketHeat, NOT_COUNTED),
             (Metric::ThrottledByRegulatorHeat, NOT_COUNTED),
             (Metric::ThrottledByMemoryHeat, NOT_COUNTED),
-            (Metric::RetiredPages, not_read("this version does not read it; see remapped_rows")),
+            (Metric::DriverHealth, not_read("NVML does not judge: see recovery_action")),
             (Metric::FanRotation, not_read("this version does not read it; see fan_speed")),
         ] {
             if self.wanted.has(metric) {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use gpu_core::{
     Absence, Backend, BootTime, Capabilities, Clock, ContainerFacts, Device, DeviceNumber, Discovery,
-    EndedList, EndedProcess, EndedReading, Error, ErrorKind, EvidenceList, Host, Inventory, LookedFor,
-    Measured, Nanoseconds, Outcome, Partition, Partitioner, Permille, PidView, Problem, ProcessKey,
-    ProcessKinds, ProcessName, ProcessReading, Query, Sample, Sandbox, Source, Sweep, SweepRequest, Sweeper,
-    SweptProcess, UnitId, Units, Vendor,
+    EndedList, EndedProcess, EndedReading, Error, ErrorKind, Events, EvidenceList, Host, Inventory,
+    LookedFor, Measured, Nanoseconds, Outcome, Partition, Partitioner, Permille, PidView, Problem,
+    ProcessKey, ProcessKinds, ProcessName, ProcessReading, Query, Sample, Sandbox, Source, Sweep,
+    SweepRequest, Sweeper, SweptProcess, UnitId, Units, Vendor,
 };
 
 use crate::amd;
+use crate::events::SimEvents;
 use crate::evidence;
 use crate::evidence::SimContainers;
 use crate::gpu::{Gpu, Silicon};
@@ -30,14 +31,15 @@ pub struct SimBackend {
     world: World,
     vendor: Vendor,
     partitioner: SimPartitioner,
+    events: SimEvents,
 }
 
 impl SimBackend {
     /// The GPUs that `vendor` made.
     #[must_use]
     pub fn new(world: World, vendor: Vendor) -> Self {
-        let partitioner = SimPartitioner::new(world.clone());
-        Self { world, vendor, partitioner }
+        let (partitioner, events) = (SimPartitioner::new(world.clone()), SimEvents::new(world.clone()));
+        Self { world, vendor, partitioner, events }
     }
 
     /// Every GPU of the vendor as the inventory would list it, lost ones too, with its position.
@@ -62,6 +64,7 @@ impl Backend for SimBackend {
     }
 
     fn inventory(&self) -> Result<Inventory, Error> {
+        self.world.pass(self.vendor, "inventory");
         Ok(inventory::inventory(&self.world.scene(), self.vendor))
     }
 
@@ -73,6 +76,7 @@ impl Backend for SimBackend {
     }
 
     fn sample_into(&self, query: &Query<'_>, sample: &mut Sample) -> Result<(), Error> {
+        self.world.pass(self.vendor, "sample_into");
         let scene = self.world.scene();
         let listed = self.listed(&scene);
         if let Units::Only(units) = query.units {
@@ -96,6 +100,13 @@ impl Backend for SimBackend {
         match self.vendor {
             Vendor::NVIDIA | Vendor::AMD => Ok(&self.partitioner),
             _ => Err(Absence::NotSupported { why: "the simulation cuts NVIDIA's and AMD's boards only" }),
+        }
+    }
+
+    fn events(&self) -> Result<&dyn Events, Absence> {
+        match self.vendor {
+            Vendor::NVIDIA => Ok(&self.events),
+            _ => Err(Absence::NotSupported { why: "the simulation tells of events of NVIDIA's GPUs only" }),
         }
     }
 

@@ -1,6 +1,6 @@
 //! [`Fault`]: what is broken on a simulated machine.
 
-use gpu_core::{BootTime, Nanoseconds};
+use gpu_core::{BootTime, EventKind, Nanoseconds};
 use serde::{Deserialize, Serialize};
 
 /// Something that is broken, or unusual, on a simulated machine.
@@ -23,6 +23,26 @@ pub enum Fault {
         /// From when on.
         at: BootTime,
     },
+    /// NVIDIA's driver tells of an event at a time, to whoever listens then.
+    Event {
+        /// Position in `gpus`; one that is not there makes an event of a device that nobody knows.
+        gpu: usize,
+        /// When.
+        at: BootTime,
+        /// NVML's bit of the kind (`nvmlEventType*`): 8 is an Xid. Others too.
+        kind: u64,
+        /// What comes with it: of an Xid its number.
+        #[serde(default)]
+        data: u64,
+        /// The GPU instance that it is about.
+        #[serde(default)]
+        gi: Option<u32>,
+        /// The compute instance that it is about.
+        #[serde(default)]
+        ci: Option<u32>,
+    },
+    /// The library writes more than the struct of an event has, as a newer one might.
+    LongEvents,
     /// The caller is not privileged: NVML refuses memory and processes on the parent of MIG
     /// devices and lists of GPU instances, while MIG handles answer.
     Unprivileged,
@@ -36,9 +56,11 @@ pub enum Fault {
         #[serde(default)]
         gpu: Option<usize>,
     },
-    /// One library function, or all (`*`), takes this long.
+    /// One library function, or all (`*`), takes this long; or one call of an in-process backend, in
+    /// real time.
     Latency {
-        /// Name of the function, or `*`.
+        /// Name of the function, or `*`; or vendor and method of a backend (`nvidia/sample_into`,
+        /// `amd/inventory`).
         function: String,
         /// How long each call takes.
         time: Nanoseconds,
@@ -92,4 +114,29 @@ pub enum Fault {
         /// Name of the function, such as `zesDeviceEnumFans`; `*` for all that may be missing.
         function: String,
     },
+}
+
+impl Fault {
+    /// An Xid of a whole GPU.
+    #[must_use]
+    pub const fn xid(gpu: usize, at: BootTime, number: u64) -> Self {
+        Self::Event { gpu, at, kind: 8, data: number, gi: None, ci: None }
+    }
+}
+
+/// What an event of this NVML bit is.
+pub(crate) const fn event_kind(kind: u64, data: u64) -> EventKind {
+    match kind {
+        0x1 => EventKind::ErrorsCorrected,
+        0x2 => EventKind::ErrorUncorrected,
+        0x8 => EventKind::Xid(data),
+        0x200 => EventKind::CorrectedStorm,
+        0x400 => EventKind::MemoryRetired,
+        0x800 => EventKind::RetirementFailed,
+        0x1000 => EventKind::PoisonContained,
+        0x2000 => EventKind::PoisonFatal,
+        0x4000 => EventKind::Unavailable,
+        0x8000 => EventKind::RecoveryChanged,
+        kind => EventKind::Unknown { kind, data },
+    }
 }

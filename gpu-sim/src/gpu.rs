@@ -5,6 +5,7 @@ use gpu_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::health::HealthSpec;
 use crate::machine::DrmNumbers;
 
 /// One simulated GPU: what all vendors have, and the vendor's own part.
@@ -41,6 +42,9 @@ pub struct Gpu {
     /// Memory errors; `None` when the board does not count them.
     #[serde(default)]
     pub ecc: Option<EccSpec>,
+    /// How well it is otherwise.
+    #[serde(default)]
+    pub health: HealthSpec,
     /// Version of the video BIOS.
     #[serde(default)]
     pub firmware: Option<String>,
@@ -208,8 +212,10 @@ pub struct EccSpec {
     pub remap_pending: bool,
     /// Replacing a row failed.
     pub remap_failed: bool,
-    /// Pages taken out of use (AMD's bad pages).
+    /// Pages taken out of use (AMD's bad pages, NVIDIA's retired pages where rows are not remapped).
     pub retired_pages: u64,
+    /// One of them waits for the next reset.
+    pub retired_pending: bool,
 }
 
 /// NVIDIA's own part.

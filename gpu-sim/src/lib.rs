@@ -32,9 +32,11 @@ mod backend;
 mod capability;
 mod clock;
 mod description;
+mod events;
 mod evidence;
 mod fault;
 mod gpu;
+mod health;
 mod intel;
 mod inventory;
 mod kernel_memory;
@@ -61,6 +63,7 @@ pub use gpu::{
     IntelDriver, IntelSpec, MemorySpec, MigProfile, MigSpec, NvidiaSpec, PcieSpec, PowerSpec, Silicon,
     ThermalSpec, TileSpec, VfProvision, VfSpec, XcpSpec,
 };
+pub use health::{FabricSpec, HealthSpec};
 pub use intel::IntelTile;
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};
 pub use mig::{COMPUTE_SLICES, MigRefusal};

@@ -6,7 +6,8 @@ use gpu_core::{
 };
 
 use crate::amd;
-use crate::gpu::{AmdMetricsForm, AmdSpec, Gpu, Silicon};
+use crate::gpu::{AmdMetricsForm, AmdSpec, Gpu, IntelDriver, Silicon};
+use crate::health::{driver as of_driver, fabric as of_fabric, recovery};
 use crate::inventory::tells_memory;
 use crate::scene::{GpuState, UseState};
 
@@ -34,6 +35,7 @@ pub(crate) fn device(gpu: &Gpu, state: &GpuState, now: BootTime, wanted: MetricS
     reading.pcie_generation = put.ok(Count(u64::from(gpu.pcie.generation)));
     reading.pcie_width = put.ok(Count(u64::from(gpu.pcie.width)));
     errors(gpu, &put, &mut reading);
+    health(gpu, state, &put, &mut reading);
     if is_cut_by_mig(gpu) {
         reading.busy =
             Err(Absence::NotSupported { why: "the driver does not measure a whole GPU under MIG" });
@@ -172,13 +174,59 @@ fn errors(gpu: &Gpu, put: &Put, reading: &mut Reading) {
     let Some(ecc) = &gpu.ecc else { return };
     reading.ecc_corrected = put.ok(Count(ecc.corrected));
     reading.ecc_uncorrected = put.ok(Count(ecc.uncorrected));
-    reading.retired_pages = put.ok(Count(ecc.retired_pages));
+    // Boards that remap rows retire no pages.
+    if ecc.remapped_corrected.is_none() {
+        reading.retired_pages = put.ok(Count(ecc.retired_pages));
+        reading.retired_pages_pending = put.ok(Count(u64::from(ecc.retired_pending)));
+    }
     if let Some(remapped) = ecc.remapped_corrected {
         reading.remapped_rows_corrected = put.ok(Count(remapped));
         reading.remapped_rows_uncorrected = put.ok(Count(ecc.remapped_uncorrected));
         reading.remapped_rows_pending = put.ok(Count(u64::from(ecc.remap_pending)));
         reading.remapped_rows_failed = put.ok(Count(u64::from(ecc.remap_failed)));
     }
+}
+
+/// How well it is, in what its vendor's driver tells of that.
+fn health(gpu: &Gpu, state: &GpuState, put: &Put, reading: &mut Reading) {
+    let (health, most) = (&gpu.health, gpu.health.pcie_most.as_ref().unwrap_or(&gpu.pcie));
+    reading.pcie_generation_max = put.ok(Count(most.generation.into()));
+    reading.pcie_width_max = put.ok(Count(most.width.into()));
+    match &gpu.silicon {
+        Silicon::Nvidia(_) => {
+            reading.throttle = put.ok(throttle(gpu, state.busy == 0, ThrottleReasons::POWER_BRAKE));
+            if state.nvlinks > 0 {
+                let down = health.links_down.min(state.nvlinks);
+                reading.links_up = put.ok(Count((state.nvlinks - down).into()));
+                reading.links_down = put.ok(Count(down.into()));
+            }
+            if let Some(action) = health.recovery_action {
+                reading.recovery_action = put.ok(recovery(action));
+            }
+            if let Some(fabric) = &health.fabric {
+                reading.fabric = put.ok(of_fabric(fabric));
+            }
+        }
+        Silicon::Amd(_) => {}
+        Silicon::Intel(intel) => {
+            reading.throttle = put.ok(throttle(gpu, false, ThrottleReasons::HARDWARE));
+            if intel.driver == IntelDriver::Xe {
+                if let Some(verdict) = of_driver(health) {
+                    reading.driver_health = put.ok(verdict);
+                }
+            }
+        }
+    }
+}
+
+fn throttle(gpu: &Gpu, is_idle: bool, brake: ThrottleReasons) -> ThrottleReasons {
+    let reasons = [
+        (is_idle, ThrottleReasons::IDLE),
+        (gpu.health.hot, ThrottleReasons::THERMAL),
+        (gpu.health.power_brake, brake),
+    ];
+    let given = reasons.iter().filter(|(is_so, _)| *is_so);
+    given.fold(ThrottleReasons::NONE, |all, (_, reason)| all | *reason)
 }
 
 fn is_cut_by_mig(gpu: &Gpu) -> bool {

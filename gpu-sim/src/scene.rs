@@ -5,8 +5,8 @@ use std::sync::Arc;
 use gpu_core::{BootTime, Bytes, Hertz, Microjoules, Microwatts, Millicelsius, Nanoseconds, Pid, Vendor};
 
 use crate::fault::Fault;
-use crate::gpu::Gpu;
-use crate::machine::Machine;
+use crate::gpu::{Gpu, Silicon};
+use crate::machine::{LinkKindSpec, Machine};
 use crate::workload::{Part, Use, UseKind, Workload};
 
 /// A world at one time: the one place that computes what each GPU and process shows. It stays
@@ -38,6 +38,8 @@ pub struct GpuState {
     pub clock_graphics: Hertz,
     /// Memory clock.
     pub clock_memory: Hertz,
+    /// Its NVLinks, those that are down too.
+    pub nvlinks: u32,
 }
 
 /// What one process shows on one part of one GPU at one time.
@@ -163,7 +165,19 @@ impl Scene {
             temperature: temperature(gpu, load.min(1000)),
             clock_graphics: if runs { gpu.clocks.graphics_max } else { gpu.clocks.graphics_idle },
             clock_memory: if runs { gpu.clocks.memory_max } else { gpu.clocks.memory_idle },
+            nvlinks: self.nvlinks(position, gpu),
         }
+    }
+
+    /// Links to switches, and straight ones.
+    fn nvlinks(&self, position: usize, gpu: &Gpu) -> u32 {
+        let Silicon::Nvidia(nvidia) = &gpu.silicon else { return 0 };
+        let straight = self.machine().links.iter().filter(|link| link.a == position || link.b == position);
+        let straight = straight.map(|link| match link.kind {
+            LinkKindSpec::NvLink { links } => links,
+            _ => 0,
+        });
+        nvidia.nvswitch_links.saturating_add(straight.sum())
     }
 
     /// The energy counter: the exact integral of power since the simulation started. Power grows

@@ -1,10 +1,12 @@
 //! [`World`]: a machine that can change, and a clock.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use gpu_core::{Clock, Vendor};
 
 use crate::clock::SimClock;
+use crate::fault::Fault;
 use crate::gpu::{Gpu, Silicon};
 use crate::machine::Machine;
 use crate::scene::{GpuState, Scene, UseState};
@@ -19,6 +21,8 @@ struct Inner {
     machine: RwLock<Arc<Machine>>,
     clock: SimClock,
     lost: Mutex<Vec<usize>>,
+    held: Mutex<Vec<Vendor>>,
+    let_go: Condvar,
 }
 
 impl World {
@@ -26,7 +30,13 @@ impl World {
     #[must_use]
     pub fn new(machine: Machine) -> Self {
         let clock = SimClock::new(machine.boot_id, machine.started_at, machine.booted_at);
-        Self(Arc::new(Inner { machine: RwLock::new(Arc::new(machine)), clock, lost: Mutex::default() }))
+        Self(Arc::new(Inner {
+            machine: RwLock::new(Arc::new(machine)),
+            clock,
+            lost: Mutex::default(),
+            held: Mutex::default(),
+            let_go: Condvar::new(),
+        }))
     }
 
     /// The machine as it is now.
@@ -59,6 +69,40 @@ impl World {
         self.0.lost.lock().unwrap_or_else(PoisonError::into_inner).push(gpu);
     }
 
+    /// Holds every call of the vendor's in-process backend that comes from now on (inventory, sample)
+    /// until [`release`](Self::release): a driver that hangs. It never answers by itself.
+    pub fn hold(&self, vendor: Vendor) {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner).push(vendor);
+    }
+
+    /// Lets the calls go on that [`hold`](Self::hold) holds.
+    pub fn release(&self, vendor: Vendor) {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner).retain(|held| *held != vendor);
+        self.0.let_go.notify_all();
+    }
+
+    /// What a call of the in-process backend waits for: what the machine's faults say of its
+    /// latency, and who holds the vendor.
+    pub(crate) fn pass(&self, vendor: Vendor, call: &str) {
+        for fault in &self.machine().faults {
+            match fault {
+                Fault::Latency { function, time } if is_of(function, vendor, call) => {
+                    std::thread::sleep(Duration::from_nanos(time.get()));
+                }
+                _ => {}
+            }
+        }
+        let mut held = self.0.held.lock().unwrap_or_else(PoisonError::into_inner);
+        while held.contains(&vendor) {
+            held = self.0.let_go.wait(held).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Brings back a GPU that fell off the bus by [`lose`](Self::lose), as a reset of the slot does.
+    pub fn find(&self, gpu: usize) {
+        self.0.lost.lock().unwrap_or_else(PoisonError::into_inner).retain(|lost| *lost != gpu);
+    }
+
     /// What there is and what it shows now, all at one time.
     #[must_use]
     pub fn scene(&self) -> Scene {
@@ -86,6 +130,11 @@ impl World {
     pub fn has_driver(&self, vendor: Vendor) -> bool {
         self.scene().has_driver(vendor)
     }
+}
+
+/// True when a latency's function is this call of the in-process backend: `nvidia/sample_into`.
+fn is_of(function: &str, vendor: Vendor, call: &str) -> bool {
+    function.split_once('/').is_some_and(|(of, named)| of == vendor.as_str() && named == call)
 }
 
 impl Gpu {

@@ -276,7 +276,7 @@ impl<J: Journal> Keeper<J> {
             };
             match self.append(&ledger, &batch, &mut items, deadline) {
                 Settled::Stored => {
-                    self.replica().ledger = after;
+                    self.advance(after);
                     return batch.answers(items, &Outcome::Stored);
                 }
                 Settled::Others(actual) => {
@@ -291,6 +291,14 @@ impl<J: Journal> Keeper<J> {
                 Settled::Unknown(why) => return batch.answers(items, &Outcome::Unknown(why)),
                 Settled::Failed(error) => return batch.answers(items, &Outcome::Failed(error)),
             }
+        }
+    }
+
+    /// Somebody may have caught up meanwhile, with this and with what came after.
+    fn advance(&self, after: Arc<Ledger>) {
+        let mut replica = self.replica();
+        if replica.ledger.position() < after.position() {
+            replica.ledger = after;
         }
     }
 

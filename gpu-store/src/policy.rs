@@ -3,6 +3,14 @@
 use core::time::Duration;
 
 /// When a keeper makes snapshots, and how long it tries.
+///
+/// ```
+/// use std::time::Duration;
+/// use gpu_store::{Keeper, MemoryJournal, Policy};
+/// let policy = Policy::default().every(1000).behind(Some(200)).patience(Duration::from_secs(2));
+/// let keeper = Keeper::open_with(MemoryJournal::new(), "node-1".parse()?, policy)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Policy {

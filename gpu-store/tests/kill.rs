@@ -66,6 +66,7 @@ fn what_the_others_start() {
     match role.as_str() {
         "write" => write_for_ever(Path::new(&file), me),
         "race" => race(Path::new(&file), me),
+        "make" => make(Path::new(&file), me),
         other => panic!("{other}"),
     }
 }
@@ -197,6 +198,42 @@ fn examine(file: &Path, round: u64, told: &[(EntryId, Position)]) {
     let of_round = |id: &EntryId| (id.0 >> 64) as u64 == round && id.0 >> 100 == 0;
     let untold = ids.iter().filter(|(position, id)| of_round(id) && !told.contains(position)).count();
     assert!(untold <= usize::from(THREADS), "round {round}: {untold} entries that nobody was told of");
+}
+
+/// Processes that open a store that is not there yet, all at once: it is made once, and each gets in.
+#[test]
+fn a_store_that_many_make_at_once_is_one() {
+    const MAKERS: u64 = 6;
+    for folder in [Folder::new(), Folder::fast(), Folder::fast()] {
+        let children: Vec<Child> = (0..MAKERS).map(|me| start("make", &folder.store(), me)).collect();
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while (0..MAKERS).any(|me| !folder.path().join(format!("ready-{me}")).exists()) {
+            assert!(Instant::now() < deadline, "not all have started");
+            thread::yield_now();
+        }
+        fs::write(folder.path().join("go"), b"").expect("it is ours");
+        for child in children {
+            let output = child.wait_with_output().expect("it ends");
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && text.contains("@done"), "{text}");
+        }
+        let journal = SqliteJournal::open(folder.store()).expect("it opens");
+        assert_eq!(verify(&journal, &stream()).expect("it is whole").records, MAKERS);
+    }
+}
+
+fn make(file: &Path, me: u64) {
+    let beside = |name: String| file.with_file_name(name);
+    fs::write(beside(format!("ready-{me}")), b"").expect("it is ours");
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !beside("go".to_owned()).exists() {
+        assert!(Instant::now() < deadline, "nobody said go");
+        std::hint::spin_loop();
+    }
+    let keeper = keeper(file, Policy::default().patience(Duration::from_secs(60)));
+    let entry = keeper.entry(EntryId(u128::from(me) + 1), Body::Inventory(Vec::new()));
+    keeper.apply(&entry).unwrap_or_else(|error| panic!("maker {me}: {error}"));
+    tell("done");
 }
 
 /// Processes that race for the same units. Who wins one makes a file that must not be there yet:

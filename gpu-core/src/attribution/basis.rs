@@ -20,6 +20,18 @@ pub enum Rule {
     /// A DRM client that processes of several owners hold: all of it is the process' of the lowest
     /// number.
     FirstHolder,
+    /// The unit's own number, which only one owner's processes can have made.
+    OnlyUser,
+    /// Spread by the time that engines worked for each.
+    ByEngineTime,
+    /// Spread by the device memory that each held.
+    ByMemoryHeld,
+    /// Spread by the compute slices of the units that each ran on.
+    BySlices,
+    /// Spread by the compute units of the units that each ran on.
+    ByComputeUnits,
+    /// Spread equally over those who ran something.
+    Equally,
 }
 
 impl Rule {
@@ -31,6 +43,12 @@ impl Rule {
             Self::MpsEqually => "mps_equally",
             Self::MpsByMemory => "mps_by_memory",
             Self::FirstHolder => "first_holder",
+            Self::OnlyUser => "only_user",
+            Self::ByEngineTime => "by_engine_time",
+            Self::ByMemoryHeld => "by_memory_held",
+            Self::BySlices => "by_slices",
+            Self::ByComputeUnits => "by_compute_units",
+            Self::Equally => "equally",
         }
     }
 }
@@ -47,6 +65,9 @@ pub enum Basis {
     Estimated(Source),
     /// It was spread over those who share it.
     Apportioned(Rule),
+    /// The ledger says so: what somebody was entitled to, whatever he used. Never in one sum with the
+    /// others.
+    Held,
 }
 
 /// Prints as `measured by nvml`, `estimated by nvml`, `apportioned (mps_equally)`.
@@ -56,6 +77,7 @@ impl fmt::Display for Basis {
             Self::Measured(source) => write!(f, "measured by {source}"),
             Self::Estimated(source) => write!(f, "estimated by {source}"),
             Self::Apportioned(rule) => write!(f, "apportioned ({})", rule.name()),
+            Self::Held => f.write_str("held"),
         }
     }
 }

@@ -82,7 +82,8 @@ fn is_to_be_had(ledger: &Ledger, request: &Request, device: DeviceId) -> bool {
     let whole = UnitId::Device(device);
     let is_free =
         ledger.in_the_way(whole).iter().all(|conflict| matches!(conflict.held, UnitId::Partition(_)));
-    let is_out = request.without.contains(&whole) || ledger.withdrawn().any(|unit| unit == whole);
+    let is_unfit = request.unfit.0.iter().any(|of| of.unit == whole);
+    let is_out = is_unfit || request.without.contains(&whole) || ledger.withdrawn().any(|unit| unit == whole);
     matches && is_free && !is_out
 }
 

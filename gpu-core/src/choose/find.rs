@@ -6,8 +6,8 @@ use crate::ledger::{Ledger, Outlook};
 use crate::quantity::Bytes;
 
 use super::candidate::Candidate;
-use super::pick::{Pick, Picks, to_free};
-use super::request::Request;
+use super::pick::{Pick, Picks, to_free, unfit};
+use super::request::{Request, Unasked};
 use super::unmet::Unmet;
 
 /// Most candidates that are told: the best.
@@ -135,12 +135,14 @@ fn unmet(ledger: &Ledger, request: &Request, picks: &Picks) -> Unmet {
     let outlook = if is_possible { Outlook::NotNow } else { Outlook::Never };
     let missing = if apart { asked } else { asked.saturating_sub(free).max(1) };
     let to_free = if is_possible { to_free(ledger, request, missing) } else { Vec::new() };
-    Unmet { outlook, asked, there: picks.there, free, to_free, apart }
+    let unfit = if is_possible { unfit(ledger, request) } else { Vec::new() };
+    Unmet { outlook, asked, there: picks.there, free, to_free, apart, unfit }
 }
 
-/// Whether it would do if nobody held anything and nothing were withdrawn.
+/// Whether it would do if nobody held anything, nothing were withdrawn and all were well.
 fn is_possible(ledger: &Ledger, request: &Request) -> bool {
     let empty = ledger.without_holdings();
-    let picks = Picks::of(&empty, request);
-    if request.count == 1 { !picks.free.is_empty() } else { !together(&empty, request, &picks).is_empty() }
+    let request = Request { unfit: Unasked::default(), ..request.clone() };
+    let picks = Picks::of(&empty, &request);
+    if request.count == 1 { !picks.free.is_empty() } else { !together(&empty, &request, &picks).is_empty() }
 }

@@ -271,7 +271,8 @@ impl Index {
         let asked = u32::from(request.count);
         let is_possible = asked > 0 && most >= asked;
         let outlook = if is_possible { Outlook::NotNow } else { Outlook::Never };
-        Unmet { outlook, asked, there, free, to_free: Vec::new(), apart: there >= asked && most < asked }
+        let (apart, unfit) = (there >= asked && most < asked, request.unfit.0.clone());
+        Unmet { outlook, asked, there, free, to_free: Vec::new(), apart, unfit }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::id::UnitId;
 use crate::ledger::{Claim, Conflict, HoldingId, Ledger, OfferAt};
 use crate::quantity::{Bytes, Count};
 use crate::sharing::Entitlement;
+use crate::unfit::Unfit;
 
 use super::candidate::{Chosen, Way};
 use super::request::{Near, Request};
@@ -54,7 +55,11 @@ impl Picks {
         for at in ledger.seats(row) {
             let matched = matches(ledger, request, at);
             self.there += matched;
-            if matched == 0 || ledger.is_withdrawn(at) || is_without(ledger, request, at) {
+            if matched == 0
+                || ledger.is_withdrawn(at)
+                || is_without(ledger, request, at)
+                || is_unfit(ledger, request, at)
+            {
                 continue;
             }
             if request.is_shared {
@@ -127,6 +132,38 @@ fn is_without(ledger: &Ledger, request: &Request, at: OfferAt) -> bool {
     request.without.iter().any(|other| Exclusion::between(*other, unit).is_some())
 }
 
+fn is_unfit(ledger: &Ledger, request: &Request, at: OfferAt) -> bool {
+    !request.unfit.0.is_empty() && request.unfit.on(ledger.unit_at(at, None)).next().is_some()
+}
+
+/// What is unfit of what would do otherwise, ascending.
+pub(super) fn unfit(ledger: &Ledger, request: &Request) -> Vec<Unfit> {
+    let mut found = Vec::new();
+    if request.unfit.0.is_empty() {
+        return found;
+    }
+    for row in (0..ledger.rows()).filter(|row| is_of_row(ledger, request, *row)) {
+        for at in ledger.seats(row) {
+            if matches(ledger, request, at) > 0
+                && !ledger.is_withdrawn(at)
+                && !is_without(ledger, request, at)
+            {
+                found.extend(request.unfit.on(ledger.unit_at(at, None)).cloned());
+            }
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// True for a board of the vendor and model that are asked for.
+fn is_of_row(ledger: &Ledger, request: &Request, row: u32) -> bool {
+    let facts = ledger.facts(row);
+    request.vendor.is_none_or(|vendor| vendor == facts.device.vendor())
+        && request.model.as_ref().is_none_or(|part| has(facts.model, part))
+}
+
 /// True where the text has the part in it; the part is in lower case.
 fn has(text: &str, part: &str) -> bool {
     part.is_empty()
@@ -150,13 +187,12 @@ fn distance(near: Near, facts: &crate::ledger::Facts<'_>) -> (u8, u32) {
 pub(super) fn to_free(ledger: &Ledger, request: &Request, count: u32) -> Vec<HoldingId> {
     let mut taken: Vec<Vec<Conflict>> = Vec::new();
     for row in 0..ledger.rows() {
-        let facts = ledger.facts(row);
-        let other_vendor = request.vendor.is_some_and(|vendor| vendor != facts.device.vendor());
-        if other_vendor || !request.model.as_ref().is_none_or(|part| has(facts.model, part)) {
+        if !is_of_row(ledger, request, row) {
             continue;
         }
         for at in ledger.seats(row) {
-            let is_out = ledger.is_withdrawn(at) || is_without(ledger, request, at);
+            let is_out =
+                ledger.is_withdrawn(at) || is_without(ledger, request, at) || is_unfit(ledger, request, at);
             if is_out || matches(ledger, request, at) == 0 {
                 continue;
             }

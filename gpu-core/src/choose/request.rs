@@ -1,6 +1,6 @@
 //! [`Request`]: what somebody needs.
 
-use core::hash::Hash;
+use core::hash::{Hash, Hasher};
 
 use crate::fingerprint::{Digest, Fingerprint};
 use crate::id::UnitId;
@@ -8,6 +8,7 @@ use crate::ledger::{Expiry, Label};
 use crate::numa::NumaNode;
 use crate::pci::PciAddress;
 use crate::quantity::{Bytes, Count};
+use crate::unfit::Unfit;
 use crate::vendor::Vendor;
 
 /// What somebody needs of a node's GPUs: one unit as a whole, unless it says otherwise.
@@ -33,6 +34,7 @@ pub struct Request {
     pub(super) near: Option<Near>,
     pub(super) spread: bool,
     pub(super) without: Vec<UnitId>,
+    pub(super) unfit: Unasked,
     pub(super) expiry: Expiry,
     pub(super) label: Option<Label>,
 }
@@ -69,6 +71,7 @@ impl Request {
             near: None,
             spread: false,
             without: Vec::new(),
+            unfit: Unasked(Vec::new()),
             expiry: Expiry::Never,
             label: None,
         }
@@ -164,6 +167,37 @@ impl Request {
         self
     }
 
+    /// The same, on none of these units, what lies in them or what they lie in: how well the machine is. They
+    /// are named where nothing else would do, and it is "not now". They are no part of what is asked for: a
+    /// request that is made again when others are unwell is the same ([`fingerprint`](Self::fingerprint)).
+    ///
+    /// Units are of one node. A ledger that shall refuse them whoever asks is told so by
+    /// [`Body::Withdraw`](crate::ledger::Body::Withdraw).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use gpu_core::choose::{self, Request};
+    /// use gpu_core::ledger::{Board, Body, EntryId, Ledger, Outlook};
+    /// use gpu_core::{Backend, Unfit};
+    /// let inventory = gpu_sim::Machine::preset("gh200-1")?.backend().inventory()?;
+    /// let mut ledger = Ledger::new("node-1".parse()?);
+    /// ledger.apply(&ledger.entry(ledger.key(EntryId(1)), Body::Inventory(Board::all(&inventory, &[]))))?;
+    ///
+    /// let unfit = Unfit::new(inventory.devices[0].id, "unhealthy: Xid 79; reboot the node");
+    /// let unmet = choose::among(&ledger, &Request::any().unfit([unfit])).unwrap_err();
+    /// assert_eq!(unmet.outlook, Outlook::NotNow);
+    /// assert!(unmet.to_string().ends_with("unhealthy: Xid 79; reboot the node"), "{unmet}");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn unfit(mut self, units: impl IntoIterator<Item = Unfit>) -> Self {
+        self.unfit.0.extend(units);
+        self.unfit.0.sort_unstable();
+        self.unfit.0.dedup();
+        self
+    }
+
     /// The same, reserved until then.
     #[must_use]
     pub fn until(self, expiry: Expiry) -> Self {
@@ -183,5 +217,20 @@ impl Request {
         let mut digest = Digest::new();
         self.hash(&mut digest);
         digest.fingerprint()
+    }
+}
+
+/// Units that are unfit: of the machine's state, and thus in no fingerprint.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Unasked(pub(super) Vec<Unfit>);
+
+impl Hash for Unasked {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+impl Unasked {
+    /// Why nothing shall be placed on a unit, if so.
+    pub(super) fn on(&self, unit: UnitId) -> impl Iterator<Item = &Unfit> {
+        self.0.iter().filter(move |of| unit.lies_in(of.unit) || of.unit.lies_in(unit))
     }
 }

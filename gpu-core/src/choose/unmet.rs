@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::ledger::{HoldingId, Outlook};
+use crate::unfit::Unfit;
 
 /// Why no units would do.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,11 +22,13 @@ pub struct Unmet {
     pub to_free: Vec<HoldingId>,
     /// True where there are enough, and not on one NUMA node, or on one island.
     pub apart: bool,
+    /// What would do and is unfit, ascending ([`Request::unfit`](super::Request::unfit)).
+    pub unfit: Vec<Unfit>,
 }
 
 impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { outlook, asked, there, free, to_free, apart } = self;
+        let Self { outlook, asked, there, free, to_free, apart, unfit } = self;
         match outlook {
             Outlook::Never => write!(f, "never: {asked} asked for, and only {there} like that are here")?,
             _ => write!(f, "not now: {asked} asked for, {free} of {there} like that are free")?,
@@ -36,7 +39,7 @@ impl fmt::Display for Unmet {
         for (at, holding) in to_free.iter().enumerate() {
             write!(f, "{}{holding}", if at == 0 { "; to be freed: " } else { ", " })?;
         }
-        Ok(())
+        unfit.iter().try_for_each(|unfit| write!(f, "; {unfit}"))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::ledger::{
 };
 use crate::owner::Owner;
 use crate::time::WallTime;
+use crate::unfit::Unfit;
 
 use super::seen::{How, Look, Presence, Seen, covers, same};
 
@@ -34,6 +35,8 @@ pub struct Line {
     pub owner: Option<Owner>,
     /// What is found.
     pub finding: Finding,
+    /// Why nothing shall be placed on the unit, where something was said so: [`Report::with_unfit`].
+    pub unfit: Option<Box<str>>,
 }
 
 /// What is found.
@@ -86,8 +89,11 @@ impl fmt::Display for Finding {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.unit, self.finding)?;
-        match &self.owner {
-            Some(owner) => write!(f, " by {owner}"),
+        if let Some(owner) = &self.owner {
+            write!(f, " by {owner}")?;
+        }
+        match &self.unfit {
+            Some(why) => write!(f, " ({why})"),
             None => Ok(()),
         }
     }
@@ -104,11 +110,22 @@ impl Report {
             for held in holding.units() {
                 let finding = found(look, &holding, &held, owner.as_ref(), presence);
                 let (unit, owner) = (held.unit, owner.clone());
-                lines.push(Line { holding: Some(holding.id()), unit, owner, finding });
+                lines.push(Line { holding: Some(holding.id()), unit, owner, finding, unfit: None });
             }
         }
         lines.extend(not_held(ledger, look));
         Self { lines }
+    }
+
+    /// The same, with the units that nothing shall be placed on: who is on them is marked with the reason, and
+    /// has to be told. Nothing is repaired for that: work that runs may run on.
+    #[must_use]
+    pub fn with_unfit(mut self, unfit: &[Unfit]) -> Self {
+        for line in &mut self.lines {
+            let reaches = |of: &&Unfit| line.unit.lies_in(of.unit) || of.unit.lies_in(line.unit);
+            line.unfit = unfit.iter().find(reaches).map(|of| of.why.clone());
+        }
+        self
     }
 
     /// Whether there is nothing to be repaired or told.
@@ -117,7 +134,7 @@ impl Report {
         let is_fine = |finding| {
             matches!(finding, Finding::HeldAndUsed | Finding::HeldAndUnused { .. } | Finding::Reserved)
         };
-        self.lines.iter().all(|line| is_fine(line.finding))
+        self.lines.iter().all(|line| is_fine(line.finding) && line.unfit.is_none())
     }
 
     /// The entries that would make the ledger what the machine shows, in order, each with an id of
@@ -215,7 +232,7 @@ fn not_held(ledger: &Ledger, look: &Look<'_>) -> Vec<Line> {
             How::Used { last } if look.is_idle(last) => return None,
             How::Used { .. } => Finding::UsedAndNotHeld,
         };
-        Some(Line { holding: None, unit: seen.unit, owner: Some(seen.owner.clone()), finding })
+        Some(Line { holding: None, unit: seen.unit, owner: Some(seen.owner.clone()), finding, unfit: None })
     });
     lines.collect()
 }

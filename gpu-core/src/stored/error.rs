@@ -79,7 +79,7 @@ impl fmt::Display for Error {
             Self::Truncated { needed, found } => {
                 write!(f, "truncated: {needed} bytes are needed, and {found} are there")
             }
-            Self::NotOurs => f.write_str("these bytes are no record of a GPU ledger"),
+            Self::NotOurs => f.write_str("these bytes are no record of a GPU ledger or meter"),
             Self::Damaged { written, found } => {
                 write!(f, "damaged: the check sum is {found:08x}, and {written:08x} is written")
             }

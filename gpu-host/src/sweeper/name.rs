@@ -2,19 +2,20 @@
 
 /// The way to something below `/proc` or below a process's folder.
 pub(super) struct Name {
-    /// Room for `fd/`, ten digits, and `/fd`.
-    text: [u8; 16],
+    /// Room for `fdinfo/`, ten digits, and `/fd`.
+    text: [u8; ROOM],
     from: usize,
     to: usize,
 }
 
 /// Where the digits end.
-const END: usize = 13;
+const END: usize = 17;
+const ROOM: usize = END + 3;
 
 impl Name {
     /// `7`
     pub(super) fn number(mut number: u32) -> Self {
-        let (mut text, mut from) = ([b'0'; 16], END);
+        let (mut text, mut from) = ([b'0'; ROOM], END);
         // Ten digits hold every number.
         for _ in 0..10 {
             from -= 1;
@@ -32,6 +33,14 @@ impl Name {
         let Self { mut text, from, to } = Self::number(number);
         text[from - 3..from].copy_from_slice(b"fd/");
         Self { text, from: from - 3, to }
+    }
+
+    /// `fdinfo/7`, below a process's folder.
+    pub(super) fn account(number: u32) -> Self {
+        const FOLDER: &[u8] = b"fdinfo/";
+        let Self { mut text, from, to } = Self::number(number);
+        text[from - FOLDER.len()..from].copy_from_slice(FOLDER);
+        Self { text, from: from - FOLDER.len(), to }
     }
 
     /// `7/fd`, the folder of a process's descriptors.
@@ -55,6 +64,7 @@ mod tests {
         for number in [0, 7, 10, 32768, 4_194_304, u32::MAX] {
             assert_eq!(Name::number(number).as_str(), number.to_string());
             assert_eq!(Name::descriptor(number).as_str(), format!("fd/{number}"));
+            assert_eq!(Name::account(number).as_str(), format!("fdinfo/{number}"));
             assert_eq!(Name::descriptors_of(number).as_str(), format!("{number}/fd"));
         }
     }

@@ -27,20 +27,21 @@ impl Node {
 /// What the descriptor of that name in `descriptors` is open on.
 ///
 /// Most descriptors are sockets, pipes and plain files. They are told by the link's text, without
-/// a look at the file: it may lie on a file system that does not answer.
-pub(super) fn behind(descriptors: &Folder, name: &str) -> Option<Node> {
+/// a look at the file: it may lie on a file system that does not answer. A link in the kernel's `/proc`
+/// leads to what is open, whatever its text; one in a tree of plain files says no more than its text.
+pub(super) fn behind(descriptors: &Folder, name: &str, is_proc: bool) -> Option<Node> {
     let mut room = [0_u8; 64];
     // No device file's text is as long as the room: what is cut off is none of them.
     let text = descriptors.link(name, &mut room).ok()?.strip_prefix(b"/dev/")?;
     let is_machines = text == b"kvm" || text.starts_with(b"vfio/");
-    match descriptors.device(name) {
-        Ok(Some(number)) if is_machines => Some(Node::Machines(Some(number))),
-        Ok(Some(number)) => Some(Node::Device(number)),
+    let number = if is_proc { descriptors.device(name).ok() } else { None };
+    match number {
+        Some(Some(number)) if is_machines => Some(Node::Machines(Some(number))),
+        Some(Some(number)) => Some(Node::Device(number)),
         // An ordinary file of that name: in a container anybody makes one.
-        Ok(None) => None,
-        // In a tree of plain files links lead nowhere. What is open is always there.
-        Err(_) if is_machines => Some(Node::Machines(None)),
-        Err(_) => by_name(std::str::from_utf8(text).ok()?).map(Node::Device),
+        Some(None) => None,
+        None if is_machines => Some(Node::Machines(None)),
+        None => by_name(std::str::from_utf8(text).ok()?).map(Node::Device),
     }
 }
 

@@ -81,22 +81,27 @@ impl Walked {
 /// A process's folder, held open: whoever gets its number next is never read in its place, since
 /// the kernel binds the folder to the process.
 #[derive(Debug)]
-pub(super) struct Process(Folder);
+pub(super) struct Process {
+    folder: Folder,
+    /// It is in the kernel's `/proc`.
+    is_proc: bool,
+}
 
 impl Process {
-    pub(super) fn open(root: &Folder, pid: Pid) -> Result<Self, Unread> {
-        Ok(Self(root.folder(Name::number(pid.0).as_str())?))
+    /// The process of that number; `is_proc` when `root` is the kernel's `/proc`.
+    pub(super) fn open(root: &Folder, is_proc: bool, pid: Pid) -> Result<Self, Unread> {
+        Ok(Self { folder: root.folder(Name::number(pid.0).as_str())?, is_proc })
     }
 
     /// The folder's number: the kernel makes a new one for whoever gets the process's number next.
     /// It may make a new one for the same process too, when it is short of memory.
     pub(super) fn inode(&self) -> u64 {
-        self.0.inode()
+        self.folder.inode()
     }
 
     /// What tells that descriptors were opened or closed.
     pub(super) fn sign(&self) -> Result<Sign, Unread> {
-        let (size, change) = self.0.size_and_change("fd")?;
+        let (size, change) = self.folder.size_and_change("fd")?;
         Ok(Sign { size, change })
     }
 
@@ -105,7 +110,7 @@ impl Process {
         held.iter().enumerate().all(|(at, one)| {
             let is_told = held[..at].iter().any(|other| other.number == one.number);
             let name = Name::descriptor(one.fd);
-            let behind = node::behind(&self.0, name.as_str());
+            let behind = node::behind(&self.folder, name.as_str(), self.is_proc);
             is_told || behind.and_then(node::Node::number) == Some(one.number)
         })
     }
@@ -113,21 +118,21 @@ impl Process {
     /// Name and start time.
     pub(super) fn stat(&self, text: &mut Vec<u8>) -> Result<Stat, Unread> {
         text.clear();
-        self.0.read_to("stat", file::PAGE, text)?;
+        self.folder.read_to("stat", file::PAGE, text)?;
         stat::parse(text).ok_or(Unread::Refused)
     }
 
     /// Lists the wanted device files that it holds.
     pub(super) fn walk(&self, wanted: &[DeviceNumber], held: &mut Vec<Held>) -> Result<Walked, Unread> {
         held.clear();
-        let descriptors = self.0.folder("fd")?;
+        let descriptors = self.folder.folder("fd")?;
         let mut walked = Walked::default();
         descriptors.each(|name| {
             if !walked.is_whole() {
                 return;
             }
             walked.descriptors += 1;
-            let Some(node) = node::behind(&descriptors, name) else { return };
+            let Some(node) = node::behind(&descriptors, name, self.is_proc) else { return };
             walked.runs_machine |= matches!(node, node::Node::Machines(_));
             if let Some(number) = node.number().filter(|number| wanted.contains(number)) {
                 held.extend(name.parse().ok().map(|fd| Held { fd, number }));
@@ -146,16 +151,9 @@ impl Process {
         clients: &mut Vec<DrmClient>,
     ) -> u32 {
         let mut unreadable = 0;
-        let of_drm = held.filter(|held| held.number.major == DRM_MAJOR);
-        let mut folder = None;
-        for Held { fd, number } in of_drm {
+        for Held { fd, number } in held.filter(|held| held.number.major == DRM_MAJOR) {
             text.clear();
-            let read = match &folder {
-                Some(folder) => Ok(folder),
-                None => self.0.folder("fdinfo").map(|opened| &*folder.insert(opened)),
-            }
-            .and_then(|folder: &Folder| folder.read_to(Name::number(*fd).as_str(), LARGEST_FDINFO, text));
-            match read {
+            match self.folder.read_to(Name::account(*fd).as_str(), LARGEST_FDINFO, text) {
                 Ok(()) => clients.extend(fdinfo::parse(text, *number)),
                 Err(error) if is_gone(&error) => {}
                 Err(_) => unreadable += 1,
@@ -168,9 +166,9 @@ impl Process {
     pub(super) fn cgroup(&self, text: &mut Vec<u8>) -> Result<(), Absence> {
         const NAME: &str = "/proc/<pid>/cgroup";
         text.clear();
-        self.0.read_to("cgroup", LARGEST_CGROUP, text).map_err(|error| match error.kind() {
+        self.folder.read_to("cgroup", LARGEST_CGROUP, text).map_err(|error| match error.kind() {
             // A kernel without cgroups has no such file of any process.
-            _ if is_gone(&error) && self.0.read_to("stat", 1, text).is_ok() => {
+            _ if is_gone(&error) && self.folder.read_to("stat", 1, text).is_ok() => {
                 Absence::NotSupported { why: "the process has no file of its cgroup" }
             }
             _ if is_gone(&error) => Absence::Lost,
@@ -188,7 +186,7 @@ impl Process {
     /// file of virtual machines. Arguments that cannot be read say nothing.
     pub(super) fn sandbox(&self, stat: &Stat, runs_machine: bool, text: &mut Vec<u8>) -> Option<Sandbox> {
         text.clear();
-        let _ = self.0.read_to("cmdline", LARGEST_ARGUMENT, text);
+        let _ = self.folder.read_to("cmdline", LARGEST_ARGUMENT, text);
         let argument = text.split(|byte| *byte == 0).next().unwrap_or_default();
         Sandbox::of(&stat.name, argument).or(runs_machine.then_some(Sandbox::VirtualMachine))
     }

@@ -141,6 +141,17 @@ structs! {
     GpmMetrics {
         version: c_uint, count: c_uint, first: usize, second: usize, metrics: [GpmMetric; 210],
     }
+    /// `nvmlGpuFabricInfo_t`.
+    FabricV1 { cluster: [u8; 16], status: c_uint, clique: c_uint, state: u8 }
+    /// `nvmlGpuFabricInfo_v2_t`.
+    FabricV2 {
+        version: c_uint, cluster: [u8; 16], status: c_uint, clique: c_uint, state: u8, health: c_uint,
+    }
+    /// `nvmlGpuFabricInfo_v3_t`.
+    FabricV3 {
+        version: c_uint, cluster: [u8; 16], status: c_uint, clique: c_uint, state: u8, health: c_uint,
+        summary: u8,
+    }
     /// `nvmlEventData_t`.
     EventData { device: usize, event: c_ulonglong, data: c_ulonglong, gi: c_uint, ci: c_uint }
 }

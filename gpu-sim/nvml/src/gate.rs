@@ -71,19 +71,29 @@ pub fn call(
 ) -> Code {
     record::note(function, gpu);
     guard(|| {
-        let mut library = read();
-        if library.clients == 0 {
-            return Err(Code::UNINITIALIZED);
-        }
-        if library.control.is_some() || library.kept.is_some() {
-            drop(library);
-            write().look_at_files();
-            library = read();
-        }
-        let state = library.state.as_ref().ok_or(Code::UNINITIALIZED)?;
-        faults(state, function, gpu)?;
-        body(state)
+        with_state(|state| {
+            faults(state, function, gpu)?;
+            body(state)
+        })
     })
+}
+
+/// Another look at the machine within a call that waits.
+pub fn again(body: impl FnOnce(&State) -> Result<(), Code>) -> Code {
+    guard(|| with_state(body))
+}
+
+fn with_state(body: impl FnOnce(&State) -> Result<(), Code>) -> Result<(), Code> {
+    let mut library = read();
+    if library.clients == 0 {
+        return Err(Code::UNINITIALIZED);
+    }
+    if library.control.is_some() || library.kept.is_some() {
+        drop(library);
+        write().look_at_files();
+        library = read();
+    }
+    body(library.state.as_ref().ok_or(Code::UNINITIALIZED)?)
 }
 
 /// One call of a client that changes the machine.

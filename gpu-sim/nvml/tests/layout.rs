@@ -52,6 +52,11 @@ fn structs_are_laid_out_as_in_the_header() {
         GpmMetric.short_name = nvmlGpmMetric_t.metricInfo;
         GpmMetrics.metrics = nvmlGpmMetricsGet_t.metrics;
         EventData.ci = nvmlEventData_t.computeInstanceId;
+        EventData.data = nvmlEventData_t.eventData;
+        FabricV1.state = nvmlGpuFabricInfo_t.state;
+        FabricV2.health = nvmlGpuFabricInfo_v2_t.healthMask;
+        FabricV3.health = nvmlGpuFabricInfo_v3_t.healthMask;
+        FabricV3.summary = nvmlGpuFabricInfo_v3_t.healthSummary;
     }
 }
 

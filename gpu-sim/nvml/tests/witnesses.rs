@@ -182,3 +182,126 @@ print(json.dumps([n.nvmlDeviceGetAccountingMode(h), n.nvmlDeviceGetAccountingBuf
     };
     assert_eq!(seen, json!([1, 4000, [row(past, 60_000, 0), row(running, 0, 1)]]));
 }
+
+/// Remapped rows, retired pages, memory errors, recovery actions, the fabric and links by NVIDIA's own
+/// bindings, on machines with each sort of fault; and an event by an event set, with its instance.
+#[test]
+#[ignore = "needs Python with nvidia-ml-py, nvitop and gpustat, named by GPU_ACCOUNTING_PYTHON"]
+fn health_and_events_by_nvidias_bindings() {
+    const SCRIPT: &str = "\
+import json, os, pynvml as n
+def ask(f, *a):
+    try: return f(*a)
+    except n.NVMLError as e: return {'code': e.value}
+n.nvmlInit()
+h = n.nvmlDeviceGetHandleByIndex(0)
+field = lambda f: (lambda v: v.value.uiVal if v.nvmlReturn == 0 else {'code': v.nvmlReturn})(n.nvmlDeviceGetFieldValues(h, [f])[0])
+def fabric():
+    info = n.c_nvmlGpuFabricInfo_v2_t()
+    n.nvmlDeviceGetGpuFabricInfoV(h, n.byref(info))
+    return [info.state, info.status, info.healthMask]
+links = n.nvmlDeviceGetFieldValues(h, [(n.NVML_FI_DEV_NVLINK_GET_STATE, i) for i in range(18)])
+out = {
+  'ecc': [ask(n.nvmlDeviceGetTotalEccErrors, h, k, c) for c in (0, 1) for k in (0, 1)],
+  'rows': ask(lambda: list(n.nvmlDeviceGetRemappedRows(h))),
+  'pages': ask(lambda: len(n.nvmlDeviceGetRetiredPages(h, 0)) + len(n.nvmlDeviceGetRetiredPages(h, 1))),
+  'pending': ask(n.nvmlDeviceGetRetiredPagesPendingStatus, h),
+  'pending_field': field(n.NVML_FI_DEV_RETIRED_PENDING),
+  'recovery': field(n.NVML_FI_DEV_GET_GPU_RECOVERY_ACTION),
+  'fabric': ask(fabric),
+  'links_up': sum(1 for v in links if v.nvmlReturn == 0 and v.value.uiVal == 1),
+  'links_down': sum(1 for v in links if v.nvmlReturn == 0 and v.value.uiVal == 0),
+  'throttle': n.nvmlDeviceGetCurrentClocksThrottleReasons(h),
+  'width': [n.nvmlDeviceGetCurrPcieLinkWidth(h), n.nvmlDeviceGetMaxPcieLinkWidth(h)],
+}
+events = n.nvmlEventSetCreate()
+kinds = n.nvmlEventTypeXidCriticalError | n.nvmlEventTypeDoubleBitEccError
+n.nvmlDeviceRegisterEvents(h, kinds & n.nvmlDeviceGetSupportedEventTypes(h), events)
+out['before'] = ask(n.nvmlEventSetWait_v2, events, 0)
+control = os.environ['CONTROL']
+open(control + '.next', 'w').write(os.environ['HAPPENS'])
+os.rename(control + '.next', control)
+told = []
+for _ in range(2):
+    e = n.nvmlEventSetWait_v2(events, 60000)
+    told.append([n.nvmlDeviceGetUUID(e.device) == n.nvmlDeviceGetUUID(h), e.eventType, e.eventData, e.gpuInstanceId, e.computeInstanceId])
+out['events'] = told
+out['after'] = ask(n.nvmlEventSetWait_v2, events, 0)
+n.nvmlEventSetFree(events)
+print(json.dumps(out))";
+    let faults: [fn(&mut gpu_sim::Gpu); 4] = [
+        |_| {},
+        |gpu| {
+            let ecc = gpu.ecc.as_mut().unwrap();
+            (ecc.uncorrected, ecc.uncorrected_lifetime, ecc.corrected) = (2, 9, 41);
+            (ecc.remap_pending, ecc.remapped_uncorrected, ecc.remap_failed) = (true, 3, true);
+            gpu.health.recovery_action = Some(4);
+        },
+        |gpu| {
+            let pages = gpu_sim::EccSpec { retired_pages: 7, retired_pending: true, ..Default::default() };
+            (gpu.ecc, gpu.health.recovery_action) = (Some(pages), Some(0));
+        },
+        |gpu| {
+            (gpu.health.links_down, gpu.health.hot) = (5, true);
+            gpu.health.fabric = Some(gpu_sim::FabricSpec { state: 3, status: 3, health: 0x1a9, summary: 2 });
+            gpu.health.pcie_most = Some(gpu_sim::PcieSpec { generation: 5, width: 32 });
+        },
+    ];
+    let python = std::env::var("GPU_ACCOUNTING_PYTHON").expect("GPU_ACCOUNTING_PYTHON names an interpreter");
+    for (number, fault) in faults.into_iter().enumerate() {
+        let mut machine = Machine::preset("hgx-h100-8").unwrap();
+        fault(&mut machine.gpus[0]);
+        let installed = instance::install(&machine);
+        let control = installed.folder().join("control.json");
+        std::fs::write(&control, "{}").unwrap();
+        let later = machine.started_at.0 + 1_000_000_000;
+        let happens = json!({"uptime_ns": later, "faults": [
+            {"event": {"gpu": 0, "at": later, "kind": 8, "data": 79}},
+            {"event": {"gpu": 0, "at": later, "kind": 8, "data": 95, "gi": 3, "ci": 1}},
+            {"event": {"gpu": 0, "at": later, "kind": 1, "data": 0}},
+            {"event": {"gpu": 1, "at": later, "kind": 8, "data": 13}},
+        ]});
+        let answer = Command::new(&python)
+            .args(["-c", SCRIPT])
+            .env("LD_LIBRARY_PATH", installed.folder())
+            .env("CONTROL", &control)
+            .env("HAPPENS", happens.to_string())
+            .output()
+            .expect("the interpreter starts");
+        assert!(answer.status.success(), "fault {number}: {}", String::from_utf8_lossy(&answer.stderr));
+        let seen: Value = serde_json::from_slice(&answer.stdout).expect("JSON");
+
+        let world = World::new(machine);
+        let sample = SimBackend::new(world.clone(), Vendor::NVIDIA).sample().unwrap();
+        let (reading, gpu) = (&sample.units[0].reading, &world.machine().gpus[0]);
+        let count = |slot: Result<gpu_core::Measured<gpu_core::Count>, _>| slot.ok().map(|of| of.value.0);
+        let or_unsupported = |value: Option<Value>| value.unwrap_or(json!({"code": 3}));
+        let number_of = |slot| or_unsupported(count(slot).map(Value::from));
+        let ecc = gpu.ecc.as_ref().unwrap();
+        let lifetime = [ecc.corrected_lifetime, ecc.uncorrected_lifetime];
+        let volatile = [count(reading.ecc_corrected), count(reading.ecc_uncorrected)];
+        assert_eq!(seen["ecc"], json!([volatile[0], volatile[1], lifetime[0], lifetime[1]]), "fault {number}");
+        let rows = count(reading.remapped_rows_corrected).map(|corrected| {
+            let rest = [reading.remapped_rows_uncorrected, reading.remapped_rows_pending, reading.remapped_rows_failed];
+            json!([corrected, count(rest[0]), count(rest[1]), count(rest[2])])
+        });
+        assert_eq!(seen["rows"], or_unsupported(rows), "fault {number}");
+        assert_eq!(seen["pages"], number_of(reading.retired_pages), "fault {number}");
+        assert_eq!(seen["pending"], number_of(reading.retired_pages_pending), "fault {number}");
+        assert_eq!(seen["pending_field"], number_of(reading.retired_pages_pending), "fault {number}");
+        let recovery = gpu.health.recovery_action.map(Value::from);
+        assert_eq!(seen["recovery"], or_unsupported(recovery), "fault {number}");
+        let fabric = reading.fabric.expect("a board with switches").value;
+        let spec = gpu.health.fabric.as_ref().expect("a fabric");
+        assert_eq!(seen["fabric"], json!([spec.state, fabric.status, spec.health]), "fault {number}");
+        assert_eq!(seen["links_up"], json!(count(reading.links_up)), "fault {number}");
+        assert_eq!(seen["links_down"], json!(count(reading.links_down)), "fault {number}");
+        let is_hot = reading.throttle.unwrap().value.contains(gpu_core::ThrottleReasons::THERMAL);
+        assert_eq!(seen["throttle"].as_u64().unwrap() & 0x60 != 0, is_hot, "fault {number}");
+        let width = [count(reading.pcie_width), count(reading.pcie_width_max)];
+        assert_eq!(seen["width"], json!(width), "fault {number}");
+        let none = u32::MAX;
+        assert_eq!(seen["events"], json!([[true, 8, 79, none, none], [true, 8, 95, 3, 1]]), "fault {number}");
+        assert_eq!((&seen["before"], &seen["after"]), (&json!({"code": 10}), &json!({"code": 10})));
+    }
+}

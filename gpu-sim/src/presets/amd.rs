@@ -6,6 +6,7 @@ use super::{base, clocks, job, power, thermal};
 use crate::gpu::{
     AmdMetricsForm, AmdPowerFile, AmdSpec, EccSpec, Gpu, MemorySpec, PcieSpec, Silicon, XcpSpec,
 };
+use crate::health::HealthSpec;
 use crate::machine::{DrmNumbers, LinkKindSpec, LinkSpec, Machine};
 use crate::workload::Part;
 
@@ -100,6 +101,7 @@ pub(super) fn gpu(product: &Product, n: u8, parts: u32, first_drm: u32) -> Gpu {
         thermal: thermal(36, 80),
         clocks: clocks(132, 2100, 1300),
         ecc: Some(EccSpec::default()),
+        health: HealthSpec::default(),
         firmware: Some("113-M3000100-102".to_owned()),
         serial: Some(format!("692251000{number:03}")),
         board_part: None,

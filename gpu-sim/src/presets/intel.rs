@@ -4,6 +4,7 @@ use gpu_core::{Bytes, MemoryKind, NumaNode, PciAddress, PciId};
 
 use super::{base, clocks, job, power, thermal};
 use crate::gpu::{Gpu, IntelDriver, IntelSpec, MemorySpec, PcieSpec, Silicon, TileSpec, VfSpec};
+use crate::health::HealthSpec;
 use crate::machine::{DrmNumbers, LinkKindSpec, LinkSpec, Machine};
 use crate::workload::Part;
 
@@ -74,6 +75,7 @@ fn gpu(product: &Product, n: u8) -> Gpu {
         thermal: thermal(38, 82),
         clocks: clocks(300, 1600, 3200),
         ecc: None,
+        health: HealthSpec::default(),
         firmware: None,
         serial: None,
         board_part: None,

@@ -5,6 +5,7 @@ use gpu_nvidia_mig::Board;
 
 use super::{base, clocks, four_each, job, power, thermal};
 use crate::gpu::{EccSpec, Gpu, MemorySpec, MigSpec, NvidiaSpec, PcieSpec, Silicon};
+use crate::health::{FabricSpec, HealthSpec};
 use crate::machine::{DrmNumbers, Machine, NvidiaDriver};
 use crate::mig::MigRefusal;
 use crate::mig_tables;
@@ -124,6 +125,11 @@ pub(super) fn gpu(product: &Product, n: u8) -> Gpu {
         thermal: thermal(31, 74),
         clocks: clocks(345, 1980, 2619),
         ecc: Some(EccSpec { remapped_corrected: Some(0), ..EccSpec::default() }),
+        // From Hopper on, boards with NVSwitches tell of their fabric.
+        health: HealthSpec {
+            fabric: (product.nvlinks > 0 && product.architecture >= 9).then(FabricSpec::up),
+            ..HealthSpec::default()
+        },
         firmware: Some("96.00.74.00.01".to_owned()),
         serial: Some(format!("16510230{number:05}")),
         board_part: Some("692-2G520-0200-000".to_owned()),

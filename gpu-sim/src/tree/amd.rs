@@ -45,7 +45,9 @@ pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
         plan.text(&path, "ras/umc_err_count", format!("ue: {}\nce: {}\n", ecc.uncorrected, ecc.corrected));
         plan.text(&path, "ras/gfx_err_count", "ue: 0\nce: 0\n");
         // A line for each page: where it is, how large, and that it is retired.
-        let pages: String = (0..ecc.retired_pages).map(|n| format!("0x{n:08x} : 0x00001000 : R\n")).collect();
+        let flag = |n| if n + 1 == ecc.retired_pages && ecc.retired_pending { 'P' } else { 'R' };
+        let page = |n| format!("0x{n:08x} : 0x00001000 : {}\n", flag(n));
+        let pages: String = (0..ecc.retired_pages).map(page).collect();
         plan.text(&path, "ras/gpu_vram_bad_pages", pages);
     }
     driver(plan, scene, &path, gpu);

@@ -81,9 +81,8 @@ fn i915(
         for (name, value) in clocks {
             plan.line(&gt, name, value);
         }
-        for reason in ["status", "pl1", "pl2", "pl4", "thermal", "prochot", "ratl", "vr_tdc", "vr_thermalert"]
-        {
-            plan.text(&gt, &format!("throttle_reason_{reason}"), "0\n");
+        for (reason, is_set) in throttle(gpu) {
+            plan.line(&gt, &format!("throttle_reason_{reason}"), u8::from(is_set));
         }
         ccs(plan, &gt, intel);
         if intel.tiles.len() > 1 {
@@ -99,8 +98,29 @@ fn i915(
     plan.line(&chip, "power1_rated_max", gpu.power.limit_default.get());
 }
 
+/// Why the GPU is slowed down, by the drivers' names.
+fn throttle(gpu: &Gpu) -> [(&'static str, bool); 9] {
+    let (hot, brake) = (gpu.health.hot, gpu.health.power_brake);
+    let reasons = ["status", "pl1", "pl2", "pl4", "thermal", "prochot", "ratl", "vr_tdc", "vr_thermalert"];
+    reasons.map(|reason| {
+        let is_set = match reason {
+            "status" => hot || brake,
+            "thermal" => hot,
+            "prochot" => brake,
+            _ => false,
+        };
+        (reason, is_set)
+    })
+}
+
 /// Tiles of the device, GTs of the tile; the media GT of tile 0 has a clock and is no tile.
 fn xe(plan: &mut Plan, path: &Path, position: usize, gpu: &Gpu, intel: &IntelSpec, state: &GpuState) {
+    if let Some(health) = &gpu.health.gpu_health {
+        plan.line(path, "gpu_health", health);
+    }
+    if gpu.health.survivability {
+        plan.line(path, "survivability_mode", "Survivability mode type: Runtime");
+    }
     let mhz = |hertz: gpu_core::Hertz| hertz.get() / 1_000_000;
     for (t, tile) in intel.tiles.iter().enumerate() {
         let folder = path.join(format!("tile{t}"));
@@ -120,10 +140,10 @@ fn xe(plan: &mut Plan, path: &Path, position: usize, gpu: &Gpu, intel: &IntelSpe
             for (name, value) in clocks {
                 plan.line(&gt, &format!("freq0/{name}"), value);
             }
-            for reason in ["pl1", "pl2", "pl4", "thermal", "prochot", "ratl", "vr_tdc", "vr_thermalert"] {
-                plan.text(&gt, &format!("freq0/throttle/reason_{reason}"), "0\n");
+            for (reason, is_set) in throttle(gpu) {
+                let name = if reason == "status" { "status".to_owned() } else { format!("reason_{reason}") };
+                plan.line(&gt, &format!("freq0/throttle/{name}"), u8::from(is_set));
             }
-            plan.text(&gt, "freq0/throttle/status", "0\n");
             let engine = if g == 0 { "ccs" } else { "vcs" };
             plan.line(&gt, &format!("engines/{engine}/timeslice_duration_us"), 1000);
             plan.line(&gt, &format!("engines/{engine}/preempt_timeout_us"), 640_000);

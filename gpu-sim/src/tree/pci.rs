@@ -37,9 +37,12 @@ pub(super) fn gpu(plan: &mut Plan, scene: &Scene, gpu: &Gpu) {
         None => plan.line(&path, "numa_node", -1),
     }
     plan.line(&path, "power/runtime_status", if gpu.asleep { "suspended" } else { "active" });
-    let speed = ["2.5", "5.0", "8.0", "16.0", "32.0", "64.0"][gpu.pcie.generation.clamp(1, 6) as usize - 1];
-    plan.line(&path, "current_link_speed", format_args!("{speed} GT/s PCIe"));
-    plan.line(&path, "current_link_width", gpu.pcie.width);
+    let most = gpu.health.pcie_most.as_ref().unwrap_or(&gpu.pcie);
+    for (when, link) in [("current", &gpu.pcie), ("max", most)] {
+        let speed = ["2.5", "5.0", "8.0", "16.0", "32.0", "64.0"][link.generation.clamp(1, 6) as usize - 1];
+        plan.line(&path, &format!("{when}_link_speed"), format_args!("{speed} GT/s PCIe"));
+        plan.line(&path, &format!("{when}_link_width"), link.width);
+    }
     if scene.drives(gpu) {
         driver(plan, &path, gpu.driver());
         plan.folder(&Path::new("sys/module").join(gpu.driver()));

@@ -41,10 +41,11 @@ const MIGRATIONS: [&str; 1] = ["
 
 /// Passes a file that is ours and of a version that is known, or empty. Nothing is written.
 pub(super) fn recognise(connection: &Connection, file: &Path) -> Result<i64, Error> {
-    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let read = || Ok((number("PRAGMA application_id")?, number("PRAGMA user_version")?));
-    let (application, version) = read().map_err(|error| fault::of(file, error))?;
-    let tables = number("SELECT count(*) FROM sqlite_schema").map_err(|error| fault::of(file, error))?;
+    // In one statement, which sees what others make as a whole or not at all.
+    let sql = "SELECT (SELECT application_id FROM pragma_application_id),
+        (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)";
+    let read = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let (application, version, tables): (i64, i64, i64) = read.map_err(|error| fault::of(file, error))?;
     match (application, version) {
         (0, 0) if tables == 0 => Ok(0),
         (APPLICATION, 1..=VERSION) => Ok(version),

@@ -161,7 +161,7 @@ impl<'a> Look<'a> {
 
     /// Reads whose number it is by now.
     fn is_another(&self, process: &mut Watched, room: &mut Room) -> bool {
-        let stat = Process::open(self.root, process.pid).and_then(|of| of.stat(&mut room.text));
+        let stat = Process::open(self.root, self.is_proc, process.pid).and_then(|of| of.stat(&mut room.text));
         process.is_unsure = false;
         let start = stat.ok().map(|stat| stat.start);
         let is_another = start != process.start;
@@ -175,7 +175,7 @@ impl<'a> Look<'a> {
         let watched = &mut table.processes[at];
         watched.is_left_out = false;
         self.budget = self.budget.saturating_sub(COST);
-        let process = Process::open(self.root, watched.pid)?;
+        let process = Process::open(self.root, self.is_proc, watched.pid)?;
         if watched.is_unsure || watched.start.is_none() {
             // What cannot be read matters once it holds something.
             watched.start = process.stat(&mut room.text).ok().map(|stat| stat.start);

@@ -52,7 +52,7 @@ impl Look<'_> {
     /// Looks at a process that is known, and tells of it if it was asked for. False when it is gone.
     fn tell(&mut self, client: &mut Client, state: &mut State, sweep: &mut Sweep) -> bool {
         let is_named = state.room.named.binary_search(&client.pid()).is_ok();
-        let told = Process::open(self.root, client.pid()).and_then(|process| {
+        let told = Process::open(self.root, self.is_proc, client.pid()).and_then(|process| {
             self.check(&process, client, state, sweep)?;
             if is_named || client.holds_any_of(self.request.holders_of) {
                 self.describe(&process, client, &mut state.room)?;
@@ -154,7 +154,7 @@ impl Look<'_> {
 
     /// Looks at a process that was named and is not known yet, and tells of it.
     fn meet(&mut self, pid: Pid, state: &mut State, sweep: &mut Sweep) -> Result<(), Unread> {
-        let process = Process::open(self.root, pid)?;
+        let process = Process::open(self.root, self.is_proc, pid)?;
         let stat = process.stat(&mut state.room.text)?;
         let key = process::key(self.boot, pid, &stat);
         let mut client = Client::new(key, stat.name, process.inode(), self.now);

@@ -2,6 +2,8 @@
 
 use std::ffi::c_uint;
 
+use gpu_sim::PcieSpec;
+
 use super::{nvml, unsupported};
 use crate::abi::Code;
 use crate::handle::Device;
@@ -22,9 +24,18 @@ fn clock(view: &View<'_>, kind: c_uint, highest: bool) -> Result<c_uint, Code> {
     Ok(c_uint::try_from(hertz.get() / 1_000_000).unwrap_or(c_uint::MAX))
 }
 
-/// Bit 0: idle; nothing else holds a simulated clock back.
+/// Bit 0 idle, bit 6 heat by the hardware's own measure, bit 7 the power supply.
 fn reasons(state: &State, device: Device) -> Result<u64, Code> {
-    Ok(u64::from(state.whole(device)?.state.busy == 0))
+    let view = state.whole(device)?;
+    let health = &view.gpu.health;
+    let idle = u64::from(view.state.busy == 0);
+    Ok(idle | u64::from(health.hot) << 6 | u64::from(health.power_brake) << 7)
+}
+
+/// The link that GPU and slot could have.
+fn most(state: &State, device: Device) -> Result<PcieSpec, Code> {
+    let gpu = state.whole(device)?.gpu;
+    Ok(gpu.health.pcie_most.clone().unwrap_or_else(|| gpu.pcie.clone()))
 }
 
 nvml! {
@@ -67,13 +78,13 @@ nvml! {
         value.put(s.whole(device)?.gpu.pcie.generation)
     };
     fn nvmlDeviceGetMaxPcieLinkGeneration(device: Device, value: Out<c_uint>) |s| {
-        value.put(s.whole(device)?.gpu.pcie.generation)
+        value.put(most(s, device)?.generation)
     };
     fn nvmlDeviceGetCurrPcieLinkWidth(device: Device, value: Out<c_uint>) |s| {
         value.put(s.whole(device)?.gpu.pcie.width)
     };
     fn nvmlDeviceGetMaxPcieLinkWidth(device: Device, value: Out<c_uint>) |s| {
-        value.put(s.whole(device)?.gpu.pcie.width)
+        value.put(most(s, device)?.width)
     };
     fn nvmlDeviceGetPcieReplayCounter(device: Device, value: Out<c_uint>) |s| {
         s.whole(device)?;

@@ -214,9 +214,7 @@ unsupported! {
     nvmlDeviceGetVirtualizationMode;
     nvmlDeviceGetInforomVersion;
     nvmlDeviceGetInforomImageVersion;
-    nvmlDeviceGetRetiredPages;
     nvmlDeviceGetRetiredPages_v2;
-    nvmlDeviceGetRetiredPagesPendingStatus;
     nvmlDeviceGetSupportedVgpus;
     nvmlDeviceGetActiveVgpus;
     nvmlDeviceGetConfComputeMemSizeInfo;

@@ -7,8 +7,8 @@ use gpu_core::{Bytes, MemoryKind};
 use super::nvml;
 use crate::abi::{Bar1, Code, EccCounts, Memory, MemoryV2, version};
 use crate::handle::Device;
-use crate::out::{Out, check_version};
-use crate::state::State;
+use crate::out::{Out, check_version, list};
+use crate::state::{State, View};
 
 /// Total, reserved and used; used without reserved.
 fn memory(state: &State, device: Device) -> Result<(u64, u64, u64), Code> {
@@ -46,7 +46,38 @@ fn errors(state: &State, device: Device, kind: c_uint, counter: c_uint) -> Resul
     }
 }
 
+/// Pages that were retired, all for errors that could not be corrected, and whether one waits: where rows
+/// are not remapped.
+pub(super) fn retired(view: &View<'_>) -> Result<(u64, bool), Code> {
+    let ecc =
+        view.gpu.ecc.as_ref().filter(|ecc| ecc.remapped_corrected.is_none()).ok_or(Code::NOT_SUPPORTED)?;
+    Ok((ecc.retired_pages, ecc.retired_pending))
+}
+
+/// By cause: 0 several errors that were corrected, 1 one that was not. Made-up addresses.
+fn pages(
+    state: &State,
+    device: Device,
+    cause: c_uint,
+    count: Out<c_uint>,
+    out: Out<u64>,
+) -> Result<(), Code> {
+    let (pages, _) = retired(&state.whole(device)?)?;
+    let pages = match cause {
+        0 => 0,
+        1 => pages,
+        _ => return Err(Code::INVALID_ARGUMENT),
+    };
+    list(count, out, 0, (0..pages).map(|page| page << 12))
+}
+
 nvml! {
+    fn nvmlDeviceGetRetiredPages(
+        device: Device, cause: c_uint, count: Out<c_uint>, out: Out<u64>,
+    ) |s| pages(s, device, cause, count, out);
+    fn nvmlDeviceGetRetiredPagesPendingStatus(device: Device, pending: Out<c_uint>) |s| {
+        pending.put(retired(&s.whole(device)?)?.1.into())
+    };
     /// The older form counts what is reserved as used.
     fn nvmlDeviceGetMemoryInfo(device: Device, info: Out<Memory>) |s| {
         let (total, reserved, used) = memory(s, device)?;

@@ -57,14 +57,19 @@ fn memory_heat(view: &View<'_>) -> Result<c_int, Code> {
 }
 
 /// A numbered field: type of value (1 `unsigned int`, 3 `unsigned long long`), and value.
-fn field(view: &View<'_>, field: c_uint) -> Result<(c_uint, u64), Code> {
+fn field(view: &View<'_>, field: c_uint, scope: c_uint) -> Result<(c_uint, u64), Code> {
     let power = &view.gpu.power;
     let rows = || view.gpu.ecc.as_ref().ok_or(Code::NOT_SUPPORTED);
     let milliwatts = |power: gpu_core::Microwatts| Ok((1, u64::from(milli(power.get()))));
     match field {
         82 => memory_heat(view).map(|heat| (1, u64::try_from(heat).unwrap_or(0))),
         83 | 191 => Ok((3, view.state.energy.get() / 1000)),
-        91 => Ok((1, u64::from(super::topology::links(view.nvidia)))),
+        91 => Ok((1, view.state.nvlinks.into())),
+        165 => super::topology::link_state(view, scope).map(|state| (1, state.into())),
+        29 => Ok((1, 0)).and_then(|zero| super::memory::retired(view).map(|_| zero)),
+        30 => super::memory::retired(view).map(|pages| (1, pages.0)),
+        31 => super::memory::retired(view).map(|pages| (1, pages.1.into())),
+        230 => Ok((1, view.gpu.health.recovery_action.ok_or(Code::NOT_SUPPORTED)?.into())),
         142 => Ok((1, rows()?.remapped_corrected.ok_or(Code::NOT_SUPPORTED)?)),
         143 => Ok((1, rows()?.remapped_uncorrected)),
         144 => Ok((1, rows()?.remap_pending.into())),
@@ -85,7 +90,7 @@ fn fields(state: &State, device: Device, count: c_int, values: Out<FieldValue>) 
         let mut value = values.get_at(position)?;
         value.timestamp = i64::try_from(state.wall_us()).unwrap_or(i64::MAX);
         value.latency_us = 1;
-        match field(&view, value.field) {
+        match field(&view, value.field, value.scope) {
             Ok((kind, number)) => {
                 (value.value_type, value.value, value.code) = (kind, number, Code::SUCCESS.0);
             }

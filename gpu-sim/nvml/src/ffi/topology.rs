@@ -2,17 +2,50 @@
 
 use std::ffi::{c_int, c_uint};
 
-use gpu_sim::{LinkKindSpec, NvidiaSpec};
+use gpu_sim::{FabricSpec, LinkKindSpec, NvidiaSpec};
 
 use super::{nvml, unsupported};
-use crate::abi::{Code, PciInfo};
+use crate::abi::{Code, FabricV1, FabricV2, FabricV3, PciInfo, version};
 use crate::handle::Device;
 use crate::out::{Out, field};
 use crate::state::{State, View};
 
 /// Links that a board has to NVSwitches.
-pub(super) fn links(nvidia: &NvidiaSpec) -> u32 {
+fn links(nvidia: &NvidiaSpec) -> u32 {
     nvidia.nvswitch_links
+}
+
+/// Whether a link is up: 1, or 0 for one that is there and down.
+pub(super) fn link_state(view: &View<'_>, link: c_uint) -> Result<c_uint, Code> {
+    match view.state.nvlinks {
+        0 => Err(Code::NOT_SUPPORTED),
+        links if link >= links => Err(Code::INVALID_ARGUMENT),
+        links => Ok((link < links - view.gpu.health.links_down.min(links)).into()),
+    }
+}
+
+/// The cluster of the simulated fabric: made up.
+const CLUSTER: [u8; 16] = [0x5e; 16];
+
+fn fabric<'a>(state: &'a State, device: Device) -> Result<&'a FabricSpec, Code> {
+    state.whole(device)?.gpu.health.fabric.as_ref().ok_or(Code::NOT_SUPPORTED)
+}
+
+/// By the version that the caller asks for: 3 has a summary.
+fn versioned_fabric(state: &State, device: Device, info: Out<FabricV3>) -> Result<(), Code> {
+    let (second, third) = (version::<FabricV2>(2), version::<FabricV3>(3));
+    let asked = info.cast::<c_uint>().get()?;
+    let &FabricSpec { state: joined, status, health, summary } = fabric(state, device)?;
+    let (cluster, clique) = (CLUSTER, 1);
+    match asked {
+        _ if asked == third => {
+            info.put(FabricV3 { version: third, cluster, status, clique, state: joined, health, summary })
+        }
+        _ if asked == second => {
+            info.cast().put(FabricV2 { version: second, cluster, status, clique, state: joined, health })
+        }
+        _ => Err(Code::ARGUMENT_VERSION_MISMATCH),
+    }
 }
 
 /// What a link of a board ends at.
@@ -107,8 +140,9 @@ fn cpu_affinity(state: &State, device: Device, length: c_uint, out: Out<u64>) ->
 
 nvml! {
     fn nvmlDeviceGetNvLinkState(device: Device, link: c_uint, active: Out<c_uint>) |s| {
-        match end(s, &s.whole(device)?, link) {
-            Ok(_) => active.put(1),
+        let view = s.whole(device)?;
+        match end(s, &view, link) {
+            Ok(_) => active.put(link_state(&view, link).unwrap_or(0)),
             Err(Code::NOT_FOUND) => active.put(0),
             Err(code) => Err(code),
         }
@@ -155,7 +189,16 @@ nvml! {
     };
 }
 
+nvml! {
+    fn nvmlDeviceGetGpuFabricInfo(device: Device, info: Out<FabricV1>) |s| {
+        let of = fabric(s, device)?;
+        info.put(FabricV1 { cluster: CLUSTER, status: of.status, clique: 1, state: of.state })
+    };
+    fn nvmlDeviceGetGpuFabricInfoV(device: Device, info: Out<FabricV3>) |s| {
+        versioned_fabric(s, device, info)
+    };
+}
+
 unsupported! {
     nvmlDeviceGetNvLinkErrorCounter;
-    nvmlDeviceGetGpuFabricInfo;
 }

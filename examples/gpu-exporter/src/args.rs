@@ -1,0 +1,201 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gpu_accounting::Vendor;
+use gpu_accounting::attribution::MpsRule;
+use lexopt::prelude::*;
+
+pub const HELP: &str = "\
+gpu-exporter: GPUs, their partitions, and who uses them, for Prometheus
+
+usage: gpu-exporter [OPTIONS]
+
+  --listen ADDRESS     where to serve /metrics and /healthz (default 127.0.0.1:9400)
+  --period SECONDS     from one look at the GPUs to the next (default 1)
+  --series N           most owners, unit by unit, that have series of their own
+                       (default 2000); the others have one on each GPU together
+  --connections N      most connections at once (default 64); further ones get 503
+  --patience SECONDS   cut off who does not read, or come to the end of a request,
+                       for so long (default 10)
+  --token-file FILE    only who sends this bearer token may read /metrics
+  --tls-cert FILE      serve by TLS, with this certificate chain (PEM) ...
+  --tls-key FILE       ... and this key; both need a build with feature tls
+  --node NAME          what the node is called in statements (default: node)
+  --mps RULE           whose the time of an MPS server is: apart (default),
+                       equally over its clients, or by memory
+  --looks N            look so many times, then go on serving what there was
+  --statement FILE     when the looks end or the program is ended, write what was
+                       metered, as JSON
+  --sim NAME           a simulated machine: a preset's name or a JSON file
+  --speed N            let the simulated machine's time pass N times as fast, and
+                       look N times as often
+  --vendor NAME        look for this vendor alone (nvidia, amd, intel); may be repeated
+  --sysfs-root DIR     read the kernel's devices here instead of /sys
+  --proc-root DIR      read processes here instead of /proc
+  --cgroup-root DIR    read control groups here instead of /sys/fs/cgroup
+  --host-root DIR      read runtimes' and kubelet's files below here instead of /
+  --nvml LIBRARY       load NVIDIA's library from this file
+  --help               print this
+";
+
+/// What the command line asks for.
+pub enum Asked {
+    Help,
+    Serve(Box<Args>),
+}
+
+pub struct Args {
+    pub listen: SocketAddr,
+    pub period: Duration,
+    pub series: usize,
+    pub connections: usize,
+    pub patience: Duration,
+    pub token_file: Option<PathBuf>,
+    pub tls_cert: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    pub node: String,
+    pub mps: MpsRule,
+    pub looks: Option<u64>,
+    pub statement: Option<PathBuf>,
+    pub sim: Option<String>,
+    pub speed: u32,
+    pub vendors: Vec<Vendor>,
+    pub sysfs_root: Option<PathBuf>,
+    pub proc_root: Option<PathBuf>,
+    pub cgroup_root: Option<PathBuf>,
+    pub host_root: Option<PathBuf>,
+    pub nvml: Option<PathBuf>,
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 9400)),
+            period: Duration::from_secs(1),
+            series: 2000,
+            connections: 64,
+            patience: Duration::from_secs(10),
+            token_file: None,
+            tls_cert: None,
+            tls_key: None,
+            node: "node".to_owned(),
+            mps: MpsRule::KeepApart,
+            looks: None,
+            statement: None,
+            sim: None,
+            speed: 1,
+            vendors: Vec::new(),
+            sysfs_root: None,
+            proc_root: None,
+            cgroup_root: None,
+            host_root: None,
+            nvml: None,
+        }
+    }
+}
+
+impl Args {
+    pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
+        let mut args = Self::default();
+        let mut parser = lexopt::Parser::from_args(words);
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("listen") => args.listen = address(&parser.value()?.string()?)?,
+                Long("period") => args.period = seconds("--period", &parser.value()?.string()?)?,
+                Long("series") => args.series = number("--series", &parser.value()?.string()?)?,
+                Long("connections") => {
+                    args.connections = number("--connections", &parser.value()?.string()?)?
+                }
+                Long("patience") => args.patience = seconds("--patience", &parser.value()?.string()?)?,
+                Long("token-file") => args.token_file = Some(parser.value()?.into()),
+                Long("tls-cert") => args.tls_cert = Some(parser.value()?.into()),
+                Long("tls-key") => args.tls_key = Some(parser.value()?.into()),
+                Long("node") => args.node = parser.value()?.string()?,
+                Long("mps") => args.mps = mps(&parser.value()?.string()?)?,
+                Long("looks") => args.looks = Some(number("--looks", &parser.value()?.string()?)? as u64),
+                Long("statement") => args.statement = Some(parser.value()?.into()),
+                Long("sim") => args.sim = Some(parser.value()?.string()?),
+                Long("speed") => {
+                    args.speed = number("--speed", &parser.value()?.string()?)?.try_into().unwrap_or(u32::MAX)
+                }
+                Long("vendor") => args.vendors.push(vendor(&parser.value()?.string()?)?),
+                Long("sysfs-root") => args.sysfs_root = Some(directory(parser.value()?)?),
+                Long("proc-root") => args.proc_root = Some(directory(parser.value()?)?),
+                Long("cgroup-root") => args.cgroup_root = Some(directory(parser.value()?)?),
+                Long("host-root") => args.host_root = Some(directory(parser.value()?)?),
+                Long("nvml") => args.nvml = Some(parser.value()?.into()),
+                Short('h') | Long("help") => return Ok(Asked::Help),
+                other => return Err(other.unexpected()),
+            }
+        }
+        args.check()?;
+        Ok(Asked::Serve(Box::new(args)))
+    }
+
+    fn check(&self) -> Result<(), lexopt::Error> {
+        let roots = [&self.sysfs_root, &self.proc_root, &self.cgroup_root, &self.host_root, &self.nvml];
+        if self.sim.is_some() && roots.into_iter().any(Option::is_some) {
+            return Err("--sim replaces the whole machine; leave out the roots and --nvml".into());
+        }
+        if self.speed != 1 && self.sim.is_none() {
+            return Err("--speed is for a simulated machine: it needs --sim".into());
+        }
+        if self.period / self.speed < Duration::from_millis(1) {
+            return Err("at that --speed looks would be less than a millisecond apart".into());
+        }
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Err("--tls-cert and --tls-key go together".into());
+        }
+        if self.tls_cert.is_some() && !cfg!(feature = "tls") {
+            return Err("this build has no TLS: cargo run -p gpu-exporter --features tls".into());
+        }
+        Ok(())
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, lexopt::Error> {
+    text.parse().map_err(|_| {
+        format!("--listen {text:?}: an address and a port are asked for, as 127.0.0.1:9400").into()
+    })
+}
+
+/// Seconds, with a fraction: `0.5`. An hour is the longest.
+fn seconds(option: &str, text: &str) -> Result<Duration, lexopt::Error> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.01..=3600.0).contains(seconds));
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("{option} {text:?}: seconds between 0.01 and 3600 are asked for").into())
+}
+
+fn number(option: &str, text: &str) -> Result<usize, lexopt::Error> {
+    let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
+    number.ok_or_else(|| format!("{option} {text:?}: a number from 1 to 1000000 is asked for").into())
+}
+
+fn mps(text: &str) -> Result<MpsRule, lexopt::Error> {
+    match text {
+        "apart" => Ok(MpsRule::KeepApart),
+        "equally" => Ok(MpsRule::Equally),
+        "memory" => Ok(MpsRule::ByMemory),
+        other => Err(format!("no rule {other:?}; there are apart, equally and memory").into()),
+    }
+}
+
+/// A vendor that this program knows.
+fn vendor(name: &str) -> Result<Vendor, lexopt::Error> {
+    let known = [Vendor::NVIDIA, Vendor::AMD, Vendor::INTEL];
+    known
+        .into_iter()
+        .find(|vendor| vendor.as_str() == name)
+        .ok_or_else(|| format!("no vendor {name:?}; there are nvidia, amd and intel").into())
+}
+
+/// A root that does not exist would read as a machine without GPU.
+fn directory(path: OsString) -> Result<PathBuf, lexopt::Error> {
+    let path = PathBuf::from(path);
+    if path.is_dir() { Ok(path) } else { Err(format!("{} is not a directory", path.display()).into()) }
+}

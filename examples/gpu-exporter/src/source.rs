@@ -1,0 +1,88 @@
+//! [`Source`]: the machine that is looked at, and how its time passes.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use gpu_accounting::{Nanoseconds, Node};
+use gpu_sim::{Machine, World};
+
+use crate::args::Args;
+use crate::simulated::is_simulated;
+
+pub struct Source {
+    pub node: Arc<Node>,
+    /// What is simulated, where anything is.
+    pub simulated: Option<String>,
+    /// Lets a simulated machine's time pass.
+    _time: Option<Time>,
+}
+
+impl Source {
+    /// Opens the machine that the command line names.
+    pub fn open(args: &Args) -> Result<Self, Box<dyn Error>> {
+        let mut builder = Node::builder();
+        if !args.vendors.is_empty() {
+            builder = builder.only(args.vendors.iter().copied());
+        }
+        if let Some(name) = &args.sim {
+            let world = World::new(Machine::load(name)?);
+            let node = builder.machine(world.host()).build();
+            let simulated = node.simulated().map(str::to_owned);
+            let time = Some(Time::start(world, args.speed, args.period / args.speed / 10));
+            return Ok(Self { node: Arc::new(node), simulated, _time: time });
+        }
+        if let Some(root) = &args.sysfs_root {
+            builder = builder.sysfs_root(root);
+        }
+        if let Some(root) = &args.proc_root {
+            builder = builder.proc_root(root);
+        }
+        if let Some(root) = &args.cgroup_root {
+            builder = builder.cgroup_root(root);
+        }
+        if let Some(root) = &args.host_root {
+            builder = builder.host_root(root);
+        }
+        let library = args.nvml.as_deref();
+        if let Some(library) = library {
+            builder = builder.nvml(library);
+        }
+        let simulated = library.filter(|library| is_simulated(library));
+        let simulated = simulated.map(|library| format!("NVML {}", library.display()));
+        Ok(Self { node: Arc::new(builder.build()), simulated, _time: None })
+    }
+}
+
+/// A thread that lets a simulated machine's time pass, until this is dropped.
+struct Time {
+    ends: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Time {
+    fn start(world: World, speed: u32, step: Duration) -> Self {
+        let (ends, end) = channel();
+        let run = move || {
+            let mut told = Instant::now();
+            while end.recv_timeout(step) == Err(RecvTimeoutError::Timeout) {
+                let now = Instant::now();
+                let passed = (now - told).as_nanos().saturating_mul(u128::from(speed));
+                world.clock().advance(Nanoseconds(u64::try_from(passed).unwrap_or(u64::MAX)));
+                told = now;
+            }
+        };
+        Self { ends: Some(ends), thread: Some(std::thread::spawn(run)) }
+    }
+}
+
+impl Drop for Time {
+    fn drop(&mut self) {
+        self.ends = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
