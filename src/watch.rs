@@ -114,7 +114,7 @@ impl<'n> Watch<'n> {
     /// The containers and jobs that had a process when they were looked for: at the first look, and
     /// again every so many. None where the node has nothing to read them with.
     pub fn owners(&self) -> impl Iterator<Item = &Owner> {
-        self.given.owners()
+        self.watched.given.owners()
     }
 
     /// What the machine shows of what an owner was given, as it was read: once in the owner's life,
