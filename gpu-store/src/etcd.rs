@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `format` | the version of all this: `1` |
 //! | `end/STREAM` | the position of the last record, in decimal digits |
-//! | `log/STREAM/LAST` | one append: its records, in a frame of [`batch`]; `LAST` is the position of its last record, in 16 hexadecimal digits |
+//! | `log/STREAM/LAST` | one append: its records in one frame; `LAST` is the last one's position, in 16 hexadecimal digits |
 //! | `mark/STREAM` | how far the stream is compacted, and which is its snapshot: JSON |
 //! | `snap/STREAM/NAME/PART` | a part of that snapshot |
 //!
