@@ -5,7 +5,7 @@ mod etcd;
 
 use std::time::{Duration, Instant};
 
-use etcd::{AT_SOME_TIME, Etcd};
+use etcd::{AT_SOME_TIME, Etcd, Proxy};
 use gpu_core::ledger::Position;
 use gpu_store::{
     Append, ErrorKind, EtcdConfig, EtcdJournal, Journal, LeaseState, Snapshot, Stream, conformance,
@@ -283,6 +283,33 @@ fn users_are_known_by_tokens_that_are_had_anew() {
         last += 1;
     }
     assert!(!etcd.log().contains(PASSWORD));
+}
+
+/// Told by the watch, and not found by the look that comes every ten seconds whether anything is told or
+/// not.
+#[test]
+#[ignore = "needs etcd: .ci/run installs it"]
+fn who_waits_is_told() {
+    let etcd = Etcd::start();
+    let proxy = Proxy::to(etcd.port());
+    let waiting = EtcdJournal::open(EtcdConfig::new(&proxy.url()).unwrap().patience(AT_SOME_TIME)).unwrap();
+    let (writing, node) = (etcd.open(), stream("node-1"));
+    let took = |after: u64| {
+        let before = proxy.heard("POST /v3/watch");
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| waiting.wait(&node, Position(after), AT_SOME_TIME).unwrap());
+            while proxy.heard("POST /v3/watch") == before {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let began = Instant::now();
+            appended(&writing, &node, after, &[b"a"]);
+            assert_eq!(waiter.join().unwrap(), Position(after + 1));
+            began.elapsed()
+        })
+    };
+    // The fastest, because a busy machine may be slow once.
+    let fastest = (0..4).map(took).min().unwrap();
+    assert!(fastest < Duration::from_secs(5), "{fastest:?}");
 }
 
 #[test]

@@ -187,6 +187,8 @@ struct Way {
     /// What the server says does not come through.
     is_mute: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
+    /// What clients have said.
+    asked: Mutex<Vec<u8>>,
 }
 
 impl Proxy {
@@ -209,8 +211,8 @@ impl Proxy {
                     .extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);
                 let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
                 let (there, mute) = (Arc::clone(&shared), Arc::clone(&shared));
-                std::thread::spawn(move || pass(client, server, &there.is_deaf));
-                std::thread::spawn(move || pass(back.0, back.1, &mute.is_mute));
+                std::thread::spawn(move || pass(client, server, &there.is_deaf, Some(&there.asked)));
+                std::thread::spawn(move || pass(back.0, back.1, &mute.is_mute, None));
             }
         });
         Self { port, way }
@@ -218,6 +220,12 @@ impl Proxy {
 
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// How often clients have said this.
+    pub fn heard(&self, words: &str) -> usize {
+        let asked = self.way.asked.lock().unwrap();
+        asked.windows(words.len()).filter(|window| *window == words.as_bytes()).count()
     }
 
     /// Nothing passes from now on, in either direction, and nobody is told.
@@ -241,9 +249,12 @@ impl Proxy {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, is_cut: &AtomicBool) {
+fn pass(mut from: TcpStream, mut to: TcpStream, is_cut: &AtomicBool, asked: Option<&Mutex<Vec<u8>>>) {
     let mut bytes = [0; 1 << 16];
     while let Ok(count @ 1..) = from.read(&mut bytes) {
+        if let Some(asked) = asked {
+            asked.lock().unwrap().extend_from_slice(&bytes[..count]);
+        }
         if is_cut.load(Ordering::SeqCst) {
             // As a network that loses packets: who waits for them waits.
             continue;
