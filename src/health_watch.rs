@@ -214,7 +214,7 @@ impl Shared {
     fn tell(&self, change: impl FnOnce(&mut Health, &Self) -> Vec<Change>) {
         let mut deliver = lock(&self.deliver);
         let changes = change(&mut lock(&self.health), self);
-        changes.iter().for_each(|change| deliver(change));
+        changes.iter().for_each(&mut *deliver);
     }
 
     /// One vendor's thread.

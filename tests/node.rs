@@ -2,7 +2,7 @@
 //! and backends of other people.
 
 use gpu_accounting::{
-    Absence, Backend, Capabilities, ContainerFacts, Error, ErrorKind, EvidenceList, Inventory, Node,
+    Absence, Backend, Capabilities, ContainerFacts, Error, ErrorKind, Events, EvidenceList, Inventory, Node,
     Partitioner, Problem, Query, Sample, UnitId, Units, Vendor,
 };
 
@@ -30,6 +30,10 @@ impl<B: Backend> Backend for Decorated<B> {
 
     fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
         self.0.partitioner()
+    }
+
+    fn events(&self) -> Result<&dyn Events, Absence> {
+        self.0.events()
     }
 
     fn evidence(

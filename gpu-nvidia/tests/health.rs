@@ -37,7 +37,7 @@ impl Driven {
 
     /// Replaces what drives the library, as its documents say: by renaming.
     fn tell(&self) {
-        let faults: Vec<String> = self.faults.iter().map(|fault| json(fault)).collect();
+        let faults: Vec<String> = self.faults.iter().map(json).collect();
         let text = format!("{{\"uptime_ns\": {}, \"faults\": [{}]}}", self.uptime.0, faults.join(", "));
         let path: PathBuf = self.installed.folder().join("control.json");
         let next = path.with_extension("next");

@@ -9,7 +9,8 @@ use std::process::Command;
 use common::{Exporter, Folder};
 
 fn run(program: &str, words: &[&str]) -> (bool, String) {
-    let done = Command::new(program).args(words).output().unwrap_or_else(|error| panic!("{program}: {error}"));
+    let done =
+        Command::new(program).args(words).output().unwrap_or_else(|error| panic!("{program}: {error}"));
     (done.status.success(), String::from_utf8_lossy(&done.stdout).into_owned())
 }
 
@@ -20,11 +21,25 @@ fn curl_reads_the_page_by_tls() {
     let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
     let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
     let words = [
-        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-        "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate,
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        key,
+        "-out",
+        certificate,
     ];
     assert!(run("openssl", &words).0);
-    let exporter = Exporter::start(&["--sim", "l40s-4", "--period", "0.1", "--tls-cert", certificate, "--tls-key", key]);
+    let exporter =
+        Exporter::start(&["--sim", "l40s-4", "--period", "0.1", "--tls-cert", certificate, "--tls-key", key]);
     let url = format!("https://{}/metrics", exporter.address);
     let curl = ["--silent", "--show-error", "--retry", "20", "--retry-delay", "1"];
     let (read, page) = run("curl", &[&curl[..], &["--fail", "--cacert", certificate, &url]].concat());
@@ -35,7 +50,16 @@ fn curl_reads_the_page_by_tls() {
     assert!(!run("curl", &["--silent", "--fail", &plain]).1.contains("gpu_node_info"));
     // A key that is none is told.
     let told = Command::new(env!("CARGO_BIN_EXE_gpu-exporter"))
-        .args(["--listen", "127.0.0.1:0", "--sim", "l40s-4", "--tls-cert", certificate, "--tls-key", "/dev/null"])
+        .args([
+            "--listen",
+            "127.0.0.1:0",
+            "--sim",
+            "l40s-4",
+            "--tls-cert",
+            certificate,
+            "--tls-key",
+            "/dev/null",
+        ])
         .output()
         .unwrap();
     assert_eq!(told.status.code(), Some(2));

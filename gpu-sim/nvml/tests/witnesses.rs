@@ -280,9 +280,17 @@ print(json.dumps(out))";
         let ecc = gpu.ecc.as_ref().unwrap();
         let lifetime = [ecc.corrected_lifetime, ecc.uncorrected_lifetime];
         let volatile = [count(reading.ecc_corrected), count(reading.ecc_uncorrected)];
-        assert_eq!(seen["ecc"], json!([volatile[0], volatile[1], lifetime[0], lifetime[1]]), "fault {number}");
+        assert_eq!(
+            seen["ecc"],
+            json!([volatile[0], volatile[1], lifetime[0], lifetime[1]]),
+            "fault {number}"
+        );
         let rows = count(reading.remapped_rows_corrected).map(|corrected| {
-            let rest = [reading.remapped_rows_uncorrected, reading.remapped_rows_pending, reading.remapped_rows_failed];
+            let rest = [
+                reading.remapped_rows_uncorrected,
+                reading.remapped_rows_pending,
+                reading.remapped_rows_failed,
+            ];
             json!([corrected, count(rest[0]), count(rest[1]), count(rest[2])])
         });
         assert_eq!(seen["rows"], or_unsupported(rows), "fault {number}");

@@ -27,7 +27,7 @@ pub(super) fn link_state(view: &View<'_>, link: c_uint) -> Result<c_uint, Code> 
 /// The cluster of the simulated fabric: made up.
 const CLUSTER: [u8; 16] = [0x5e; 16];
 
-fn fabric<'a>(state: &'a State, device: Device) -> Result<&'a FabricSpec, Code> {
+fn fabric(state: &State, device: Device) -> Result<&FabricSpec, Code> {
     state.whole(device)?.gpu.health.fabric.as_ref().ok_or(Code::NOT_SUPPORTED)
 }
 
