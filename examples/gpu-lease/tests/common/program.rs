@@ -160,7 +160,12 @@ impl Running {
     }
 
     pub fn code(mut self) -> Option<i32> {
-        self.0.wait().unwrap().code()
+        let mut status = None;
+        eventually("it ends", || {
+            status = self.0.try_wait().unwrap();
+            status.is_some()
+        });
+        status.and_then(|status| status.code())
     }
 }
 
