@@ -35,16 +35,18 @@
 //! | `gpu_power_limit_watts` | | `DCGM_FI_DEV_POWER_MGMT_LIMIT` |
 //! | `hw_temperature_celsius{hw_sensor_location="gpu"}` | `hw.temperature` | `DCGM_FI_DEV_GPU_TEMP` |
 //! | `hw_temperature_celsius{hw_sensor_location="memory"}` | the same | `DCGM_FI_DEV_MEMORY_TEMP` |
-//! | `hw_temperature_limit_celsius` | `hw.temperature.limit` | `DCGM_FI_DEV_SLOWDOWN_TEMP`, `DCGM_FI_DEV_SHUTDOWN_TEMP` |
+//! | `hw_temperature_limit_celsius{hw_limit_type="high.degraded"}` | `hw.temperature.limit` | `DCGM_FI_DEV_SLOWDOWN_TEMP` |
+//! | `hw_temperature_limit_celsius{hw_limit_type="high.critical"}` | the same | `DCGM_FI_DEV_SHUTDOWN_TEMP` |
 //! | `gpu_clock_hertz{clock="sm"}` | | `DCGM_FI_DEV_SM_CLOCK` (MHz) |
 //! | `gpu_clock_hertz{clock="memory"}` | | `DCGM_FI_DEV_MEM_CLOCK` (MHz) |
 //! | `hw_errors_total{error_type="corrected"}` | `hw.errors` | `DCGM_FI_DEV_ECC_SBE_VOL_TOTAL` |
 //! | `hw_errors_total{error_type="uncorrected"}` | the same | `DCGM_FI_DEV_ECC_DBE_VOL_TOTAL` |
-//! | `gpu_memory_remapped_rows_total` | | `DCGM_FI_DEV_CORRECTABLE_REMAPPED_ROWS`, `DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS` |
+//! | `gpu_memory_remapped_rows_total{error_type="corrected"}` | | `DCGM_FI_DEV_CORRECTABLE_REMAPPED_ROWS` |
+//! | `gpu_memory_remapped_rows_total{error_type="uncorrected"}` | | `DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS` |
 //! | `gpu_memory_remap_failed` | | `DCGM_FI_DEV_ROW_REMAP_FAILURE` |
 //! | `gpu_pcie_replays_total` | | `DCGM_FI_DEV_PCIE_REPLAY_COUNTER` |
 //! | `hw_fan_speed_ratio`, `hw_fan_speed_rpm` | `hw.fan.speed_ratio`, `hw.fan.speed` | |
-//! | label `hw_id`; `gpu_device_info{index, hw_name, hw_model}` | `hw.id`, `hw.name`, `hw.model` | labels `gpu`, `UUID`, `modelName` on each series |
+//! | `hw_id`; `gpu_device_info{index, hw_name, hw_model}` | `hw.id`, `hw.name`, `hw.model` | `gpu`, `UUID`, `modelName` on each series |
 //! | label `partition`; `gpu_partition_info{profile}` | | labels `GPU_I_ID`, `GPU_I_PROFILE` |
 //! | labels `container`, `pod`, `namespace` of `gpu_owner_*` alone | | the same on each series of the device, once a pod |
 //!

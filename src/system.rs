@@ -38,8 +38,8 @@ impl System {
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new_or_unknown(&roots.proc));
         let pids = pid_namespace::view(&roots.proc, roots.proc_is_usual());
-        let sweeper =
-            Box::new(WatchingSweeper::new(roots.proc.clone(), Arc::clone(&clock)).counting_in(pids));
+        let sweeper = WatchingSweeper::new(roots.proc.clone(), Arc::clone(&clock)).counting_in(pids);
+        let sweeper = Box::new(sweeper.sparing_sleepers(&roots.sysfs));
         let containers = ProcContainers::new(&roots);
         let discoveries = discoveries(&roots, &clock, self.nvml, wanted);
         (Host::new(discoveries, clock, sweeper).pids(pids).containers(containers), roots.sysfs)

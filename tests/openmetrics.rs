@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gpu_accounting::meter::{Dimension, Meter, Moment, Observation, Rules, Statement};
 use gpu_accounting::openmetrics::{Decimal, Family, Format, LabelSet, Page, Tally, Text};
-use gpu_accounting::{Container, Known, Label, LabelSource, Labels, Nanoseconds, Node, Owner, Runtime};
+use gpu_accounting::{
+    Absence, BootTime, Container, Known, Label, LabelSource, Labels, Measured, Nanoseconds, Node, Owner,
+    Permille, Reading, Runtime, Sample, Source,
+};
 use gpu_sim::{Machine, World};
 
 /// One series of a page.
@@ -191,6 +194,27 @@ fn nested_partitions_are_not_added_up_twice() {
     assert_eq!(total, u128::from(wanted));
 }
 
+/// Where a part and what lies in it both show a number, it stands at the outer one alone.
+#[test]
+fn a_part_hides_what_lies_in_it() {
+    let node = Node::builder().machine(Machine::preset("mixed").unwrap()).build();
+    let (inventory, mut sample) = (node.inventory(), Sample::new());
+    let outer = &inventory.devices[0].partitions[0];
+    let busy = |part: u64| {
+        let mut reading = Reading::absent(Absence::NotYet);
+        reading.busy = Ok(Measured::new(Permille(part), BootTime(1), Source::Simulated));
+        reading
+    };
+    sample.push(outer.partitions[0].id, busy(300));
+    let page = |sample: &Sample| parse(&Page::new(&inventory, sample).text(Format::Prometheus));
+    let values = |sample: &Sample| -> Vec<String> {
+        named(&page(sample), "gpu_partition_utilization_ratio").map(|of| of.value.clone()).collect()
+    };
+    assert_eq!(values(&sample), ["0.3"], "only the inner one has it");
+    sample.push(outer.id, busy(400));
+    assert_eq!(values(&sample), ["0.4"]);
+}
+
 /// The counters are the statements' numbers, to the last unit, owner by owner and device by device.
 #[test]
 fn counters_are_what_statements_say() {
@@ -276,6 +300,17 @@ fn owners_that_are_gone_are_forgotten() {
     let page = of.page(320, &mut tally, Format::OpenMetrics);
     assert!(!page.contains("owner=\"render-farm.service\""));
     assert!(page.contains("owner=\"4711.0.3\""), "who is there stays");
+    // There is room now; who was folded stays folded, so that his numbers stand in one series.
+    let (mut of, mut tally) = (Metered::new(Machine::preset("mixed").unwrap()), Tally::new(5));
+    of.page(2, &mut tally, Format::OpenMetrics);
+    assert_eq!(tally.folded(), 1);
+    of.world.change(|machine| machine.workloads.retain(|of| !of.cgroup.contains("render-farm")));
+    let page = of.page(700, &mut tally, Format::OpenMetrics);
+    assert!(!page.contains("owner=\"render-farm.service\""));
+    let series = parse(&page);
+    let own =
+        named(&series, "gpu_owner_memory_byte_seconds_total").filter(|of| of.get("owner_kind") != "other");
+    assert_eq!((own.count(), tally.folded()), (4, 1));
 }
 
 /// Names are anybody's: whatever is in them, they are read back, and are labels of nothing else.

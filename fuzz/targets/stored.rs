@@ -1,4 +1,4 @@
-//! Records and snapshots of a ledger: what is read is in the one form, and is taken or refused
+//! Records and snapshots of a ledger, statements of a meter: what is read is in the one form, and is taken or refused
 //! without harm. The check sum is put right first, or nothing would come past it.
 
 #![no_main]
@@ -30,6 +30,14 @@ fuzz_target!(|data: &[u8]| {
         if let Ok(opened) = stored::decode_snapshot(&frame) {
             assert!(stored::encode_snapshot(&opened) == frame);
             ledger = opened;
+        }
+        if let Ok(statement) = stored::decode_statement(&frame) {
+            statement.check().unwrap();
+            assert!(stored::encode_statement(&statement) == frame);
+            let mut all = statement.clone();
+            // The same time twice: refused, or there is none.
+            assert!(all.add(&statement).is_err() || statement.spans.is_empty());
+            all.check().unwrap();
         }
         rest = after;
     }

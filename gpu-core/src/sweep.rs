@@ -132,6 +132,9 @@ pub struct Sweep {
     pub unwatched: u32,
     /// Descriptors whose accounting could not be read.
     pub unreadable_clients: u32,
+    /// Descriptors whose accounting was left alone, since to read it would wake a GPU that sleeps; their
+    /// files are among what the process [holds](SweptProcess::holds).
+    pub asleep_clients: u32,
     /// Descriptors of a client that is listed already.
     pub repeated_clients: u32,
     /// The namespace in which the processes' numbers count.
@@ -156,6 +159,7 @@ impl Sweep {
             postponed: 0,
             unwatched: 0,
             unreadable_clients: 0,
+            asleep_clients: 0,
             repeated_clients: 0,
             pids: PidView::Unknown,
         }
@@ -170,6 +174,7 @@ impl Sweep {
         self.postponed = 0;
         self.unwatched = 0;
         self.unreadable_clients = 0;
+        self.asleep_clients = 0;
         self.repeated_clients = 0;
         self.pids = PidView::Unknown;
     }

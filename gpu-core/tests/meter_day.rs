@@ -12,11 +12,11 @@ use gpu_core::meter::{
     Dimension, EventKind, Gap, Meter, Moment, Observation, Rules, Statement, UnitStatement,
 };
 use gpu_core::{
-    BootId, BootTime, Host, Inventory, Nanoseconds, Owner, Pid, Query, Sample, Sweep, SweepRequest, UnitId,
-    Uuid, WallTime, cgroup, stored,
+    BootId, BootTime, Host, Inventory, Nanoseconds, Owner, Pid, Sample, UnitId, Uuid, WallTime, cgroup,
+    stored,
 };
 use gpu_sim::{Curve, Fault, Machine, Part, Silicon, Use, UseKind, Workload, World};
-use hand::SECOND;
+use hand::{SECOND, take};
 
 /// Looks of one boot.
 const BOOT: u64 = 7_200;
@@ -98,6 +98,17 @@ fn memory_of(world: &World, sums: &mut BTreeMap<Owner, u128>) {
     }
 }
 
+/// Thousandths × seconds that the second GPU worked, as looks show it: each tells of the second before.
+fn work_of(world: &World, looks: u64) -> u128 {
+    let end = BootTime((100 + looks) * SECOND);
+    let uses = |job: &Workload| -> u128 {
+        let here = job.uses.iter().filter(|of| of.gpu == 1);
+        let seconds = job.ends.unwrap().min(end).since(job.starts).get() / SECOND;
+        here.map(|of| u128::from(of.busy.at(Nanoseconds::ZERO)) * u128::from(seconds)).sum()
+    };
+    world.machine().workloads.iter().map(uses).sum()
+}
+
 /// Resident memory of this process, in bytes.
 fn resident() -> usize {
     let text = std::fs::read_to_string("/proc/self/statm").expect("Linux");
@@ -111,19 +122,13 @@ fn days(boots: u8, looks: u64) {
     let (mut all, mut closed) =
         (Statement::new("node-1".parse().unwrap()), Statement::new("node-1".parse().unwrap()));
     let (mut books, mut memory) = (Books::default(), BTreeMap::new());
-    let (mut early, mut late) = (0, 0);
+    let (mut early, mut late, mut worked) = (0, 0, 0);
     for boot in 0..boots {
         let world = world(boot);
         let host = Host::from(&world);
         for n in 0..looks {
             change(&world, n);
-            let (mut inventory, mut sample, mut sweep) = (Inventory::new(), Sample::new(), Sweep::new());
-            for backend in host.discoveries.iter().filter_map(|of| of.backend.as_ref()) {
-                inventory.append(backend.inventory().unwrap());
-                backend.sample_into(&Query::everything(), &mut sample).unwrap();
-            }
-            let pids: Vec<Pid> = sample.processes.iter().map(|process| process.pid).collect();
-            host.sweeper.sweep_into(&SweepRequest::new(&[], &pids).with_owners(), &mut sweep).unwrap();
+            let (inventory, sample, sweep) = take(&host);
             let attribution = attribute(&Look::new(&inventory, &sample, &sweep), &mut history);
             let at = Moment::now(world.clock());
             meter.observe(&Observation::new(at, &inventory, &sample, &attribution)).unwrap();
@@ -136,6 +141,7 @@ fn days(boots: u8, looks: u64) {
                 all.add(&read).unwrap();
             }
         }
+        worked += work_of(&world, looks);
         if looks == BOOT {
             memory_of(&world, &mut memory);
         }
@@ -158,12 +164,18 @@ fn days(boots: u8, looks: u64) {
         let ours: u128 = gpu.filter_map(|of| of.part(owner)).map(|part| part.memory.value).sum();
         assert_eq!(ours, bytes * u128::from(SECOND), "{owner}");
     }
+    // Nobody worked longer than there was time, and what was estimated is somebody's.
+    let busy = all.units.iter().find(|of| of.name.contains("L40S")).unwrap().account(Dimension::Busy);
+    assert!(
+        busy.attributed > 0 && busy.attributed <= worked * u128::from(SECOND) / 1000,
+        "{busy:?} of {worked}"
+    );
     // Nobody was away: nothing is missing because nobody looked.
     let unobserved = |of: &UnitStatement| of.accounts.map(|account| account.gaps.get(Gap::Unobserved));
     assert!(all.units.iter().all(|of| unobserved(of) == [Nanoseconds::ZERO; 4]));
     println!("{} units, {} events, {early} then {late} bytes resident", all.units.len(), all.events.len());
     if looks == BOOT {
-        assert!(late < early + (24 << 20), "{early} bytes at first, {late} at the end");
+        assert!(late < early + (8 << 20), "{early} bytes at first, {late} at the end");
         assert!(memory.len() > 100 && books.resets == u32::from(boots));
     }
 }

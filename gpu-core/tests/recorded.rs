@@ -503,6 +503,8 @@ fn secrets() -> Moment {
     ];
     let name = ProcessName::new(b"SECRET-process");
     let mut sweep = Sweep::new();
+    sweep.asleep_clients = 3;
+    sweep.repeated_clients = 2;
     let mut containers = Containers::default();
     for (number, owner) in (0_u32..).zip(&owners) {
         let key = ProcessKey { boot: head().boot, pid: Pid(pid.0 + number), start: BootTime(9) };

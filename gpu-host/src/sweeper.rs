@@ -6,10 +6,11 @@ mod name;
 mod node;
 mod pace;
 mod process;
+mod sleepers;
 mod table;
 mod watching;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gpu_core::{BootId, Clock, Error, Pid, PidView, Sweep, SweepRequest, Sweeper, SweptProcess};
@@ -18,6 +19,7 @@ use crate::file;
 use crate::folder::Folder;
 pub use pace::Pace;
 use process::{Held, Process, Unread, Walked};
+use sleepers::Sleepers;
 pub use watching::WatchingSweeper;
 
 /// Looks over the processes under a `/proc`, every descriptor of each of them, at every sweep.
@@ -34,13 +36,14 @@ pub struct ProcSweeper {
     root: PathBuf,
     boot: BootId,
     pids: PidView,
+    sysfs: Option<PathBuf>,
 }
 
 impl ProcSweeper {
     /// Looks over the processes under `root`, which belong to the boot that `clock` tells.
     #[must_use]
     pub fn new(root: PathBuf, clock: &Arc<dyn Clock>) -> Self {
-        Self { root, boot: clock.boot_id(), pids: PidView::Unknown }
+        Self { root, boot: clock.boot_id(), pids: PidView::Unknown, sysfs: None }
     }
 
     /// The same sweeper of a `/proc` that counts in the namespace `pids`
@@ -48,6 +51,13 @@ impl ProcSweeper {
     #[must_use]
     pub fn counting_in(self, pids: PidView) -> Self {
         Self { pids, ..self }
+    }
+
+    /// The same sweeper, which leaves accounts alone that it would wake a GPU to read, by the device tree
+    /// at `sysfs`: [`Sweep::asleep_clients`].
+    #[must_use]
+    pub fn sparing_sleepers(self, sysfs: impl Into<PathBuf>) -> Self {
+        Self { sysfs: Some(sysfs.into()), ..self }
     }
 
     /// Adds the processes that hold a wanted file, and those that are named.
@@ -74,7 +84,7 @@ impl Sweeper for ProcSweeper {
             return Ok(());
         }
         let root = Folder::open(&self.root).map_err(|error| file::at_path(&self.root, error))?;
-        let mut pass = Pass::new(self.boot, &root, request);
+        let mut pass = Pass::new(self.boot, &root, request, self.sysfs.as_deref());
         if !request.holders_of.is_empty() {
             self.holders(&mut pass, sweep)?;
         }
@@ -104,6 +114,7 @@ struct Pass<'a> {
     /// It is the kernel's `/proc`.
     is_proc: bool,
     request: &'a SweepRequest<'a>,
+    sleepers: Sleepers<'a>,
     held: Vec<Held>,
     text: Vec<u8>,
     /// Processes that were named and cannot be read: each counts once.
@@ -111,9 +122,18 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn new(boot: BootId, root: &'a Folder, request: &'a SweepRequest<'a>) -> Self {
-        let is_proc = root.is_proc();
-        Self { boot, root, is_proc, request, held: Vec::new(), text: Vec::new(), refused: Vec::new() }
+    fn new(boot: BootId, root: &'a Folder, request: &'a SweepRequest<'a>, sysfs: Option<&'a Path>) -> Self {
+        let (is_proc, sleepers) = (root.is_proc(), Sleepers::new(sysfs));
+        Self {
+            boot,
+            root,
+            is_proc,
+            request,
+            sleepers,
+            held: Vec::new(),
+            text: Vec::new(),
+            refused: Vec::new(),
+        }
     }
 
     fn refuse(&mut self, pid: Pid, sweep: &mut Sweep) {
@@ -141,8 +161,8 @@ impl<'a> Pass<'a> {
         let mut swept = self.read(&process, pid, walked)?;
         process::numbers_to(self.held.iter(), &mut swept.holds);
         if self.request.clients {
-            let unreadable = process.clients(self.held.iter(), &mut self.text, &mut swept.clients);
-            sweep.unreadable_clients = sweep.unreadable_clients.saturating_add(unreadable);
+            let (held, text) = (self.held.iter(), &mut self.text);
+            process.clients(held, text, &mut self.sleepers, &mut swept.clients).add_to(sweep);
         }
         sweep.unreadable += u32::from(!walked.is_whole());
         sweep.processes.push(swept);

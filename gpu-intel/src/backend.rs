@@ -135,9 +135,13 @@ impl Backend for IntelBackend {
         }
         let now = self.clock.boot_now();
         for board in &boards.boards {
-            let lost = sample_board(board, &self.second, query, now, sample);
-            if query.processes && !lost {
+            let unreadable = sample_board(board, &self.second, query, now, sample);
+            if query.processes && unreadable != Some(Absence::Lost) {
+                let first = sample.processes.len();
                 process::add(board, query, now, &mut sample.processes);
+                if unreadable == Some(Absence::Asleep) {
+                    process::add_asleep(board, query, first, &mut sample.processes);
+                }
             }
             if query.ended && query.wants(board.id) {
                 sample.ended.push(EndedList::not_kept(board.id));
@@ -157,14 +161,14 @@ impl Backend for IntelBackend {
     }
 }
 
-/// Says whether the GPU is lost.
+/// Says why nothing of the GPU could be read, if so.
 fn sample_board(
     board: &Board,
     second: &Second,
     query: &Query<'_>,
     now: BootTime,
     sample: &mut Sample,
-) -> bool {
+) -> Option<Absence> {
     let unreadable = board.sensors.unreadable();
     if unreadable == Some(Absence::Lost) {
         let error = Error::new(ErrorKind::DeviceLost, board.id.to_string(), "its directory in sysfs is gone");
@@ -198,5 +202,5 @@ fn sample_board(
         let id = board.function_id(function).into();
         unit(id, &mut |reading| reading::virtual_function(function, metrics, now, reading));
     }
-    unreadable == Some(Absence::Lost)
+    unreadable
 }

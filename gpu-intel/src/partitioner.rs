@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use gpu_core::plan::{Geometry, Layout, Live, New, Profile, ProfileKey};
 use gpu_core::{
-    BoardState, Device, DeviceId, Done, Error, ErrorKind, Fingerprint, Inner, Mode, ModeChange, PartitionId,
-    PartitionKind, Partitioner, Placement, Refusal, UnitId, User,
+    BoardState, Device, DeviceId, Done, Error, ErrorKind, Fingerprint, Inner, Mode, ModeChange, Need,
+    PartitionId, PartitionKind, Partitioner, Placement, Refusal, UnitId, User,
 };
 use gpu_host::lock::{Lock, Locking};
 
@@ -41,7 +41,7 @@ const WHOLE: ProfileKey = ProfileKey(0);
 impl Partitioner for IntelBackend {
     fn board(&self, device: DeviceId) -> Result<BoardState, Refusal> {
         let boards = self.look_again()?;
-        self.state(find(&boards, device)?)
+        self.state(find(&boards, device)?).map(|(state, _)| state)
     }
 
     fn create(&self, _: DeviceId, _: Fingerprint, _: &New, _: &Inner) -> Result<Done, Refusal> {
@@ -94,6 +94,8 @@ struct Held {
     _lock: Lock,
     board: Board,
     before: BoardState,
+    /// What it would take to see everybody who may be on the GPU, where they are not all seen.
+    needs: Option<Need>,
 }
 
 impl Held {
@@ -103,20 +105,29 @@ impl Held {
         let is_in_the_way =
             |user: &&User| count > 0 || user.partition.kind() == PartitionKind::VIRTUAL_FUNCTION;
         let by: Vec<User> = self.before.users.iter().filter(is_in_the_way).cloned().collect();
-        let unit = self.before.device.id.into();
-        if by.is_empty() { Ok(()) } else { Err(Refusal::InUse { unit, by }) }
+        self.refuse(self.before.device.id.into(), by)
+    }
+
+    /// Refuses a change of a unit that is used by these, or by somebody who cannot be seen.
+    fn refuse(&self, unit: UnitId, by: Vec<User>) -> Result<(), Refusal> {
+        match self.needs {
+            _ if !by.is_empty() => Err(Refusal::InUse { unit, by }),
+            Some(needs) => Err(Refusal::NotPermitted { needs }),
+            None => Ok(()),
+        }
     }
 }
 
 impl IntelBackend {
-    fn state(&self, board: &Board) -> Result<BoardState, Refusal> {
+    /// The board as it is, and what it would take to see all of its users.
+    fn state(&self, board: &Board) -> Result<(BoardState, Option<Need>), Refusal> {
         let device = self.device(board);
-        let users = self.users(board);
+        let users::Seen { users, needs } = self.users(board);
         let (geometry, current) = geometry(&device)?;
         let live = Live::new(current, Placement { start: 0, size: 1 }, 0);
         let live = if users.is_empty() { live } else { live.pinned() };
         let layout = Layout::new(device.fingerprint(), vec![live]);
-        Ok(BoardState::new(device, geometry, layout, users))
+        Ok((BoardState::new(device, geometry, layout, users), needs))
     }
 
     /// Takes the lock of a GPU, and refuses when it is not as the change was planned on.
@@ -129,11 +140,11 @@ impl IntelBackend {
         // What was there before the lock was taken may not be there any more.
         let boards = self.look_again()?;
         let board = find(&boards, device)?.clone();
-        let before = self.state(&board)?;
+        let (before, needs) = self.state(&board)?;
         if before.fingerprint() != on {
             return Err(Refusal::Stale { device, planned: on, found: before.fingerprint() });
         }
-        Ok(Held { _lock: lock, board, before })
+        Ok(Held { _lock: lock, board, before, needs })
     }
 
     /// Makes so many virtual functions, or takes them all away.
@@ -147,7 +158,7 @@ impl IntelBackend {
         held.refuse_users(count)?;
         let path = held.board.function.path.join("sriov_numvfs");
         if let Err(failed) = write::write(self.roots(), &path, &count.to_string()) {
-            return Err(failed.refusal(device.into(), "sriov_numvfs", || self.users(&held.board)));
+            return Err(failed.refusal(device.into(), "sriov_numvfs", || self.users(&held.board).users));
         }
         let at = path.display().to_string();
         self.read_back(held, &at, |device, board| {
@@ -162,16 +173,14 @@ impl IntelBackend {
 
     fn set_ccs(&self, held: &Held, value: &str) -> Result<ModeChange, Refusal> {
         let device = held.before.device.id;
-        if !held.before.users.is_empty() {
-            return Err(Refusal::InUse { unit: device.into(), by: held.before.users.clone() });
-        }
+        held.refuse(device.into(), held.before.users.clone())?;
         if !held.board.virtual_functions.is_empty() {
             let why = "the driver fixes the compute mode while there are virtual functions";
             return Err(Refusal::NotSupported { why: why.to_owned() });
         }
         for file in held.board.tiles.iter().filter_map(|tile| tile.gt.ccs_mode.as_ref()) {
             if let Err(failed) = write::write(self.roots(), file.path(), value) {
-                return Err(failed.refusal(device.into(), "ccs_mode", || self.users(&held.board)));
+                return Err(failed.refusal(device.into(), "ccs_mode", || self.users(&held.board).users));
             }
         }
         let after =
@@ -193,7 +202,7 @@ impl IntelBackend {
             let board = find(&boards, held.before.device.id)?;
             let device = self.device(board);
             if is_done(&device, board) {
-                return self.state(board);
+                return self.state(board).map(|(state, _)| state);
             }
             if Instant::now() >= deadline {
                 let detail = "took what was written, and the machine does not show it since";

@@ -113,6 +113,27 @@ pub(crate) fn add(board: &Board, query: &Query<'_>, now: BootTime, processes: &m
     }
 }
 
+/// Adds those who hold a file of a GPU that sleeps and whose account was not read for that reason: they
+/// are there, and what they hold is not told.
+pub(crate) fn add_asleep(
+    board: &Board,
+    query: &Query<'_>,
+    first: usize,
+    processes: &mut Vec<ProcessReading>,
+) {
+    let (Some(sweep), true) = (query.sweep, query.wants(board.id)) else { return };
+    let listed = first..processes.len();
+    for swept in &sweep.processes {
+        let holds = swept.holds.iter().any(|number| is_of(&board.drm, *number));
+        if holds && processes[listed.clone()].iter().all(|process| process.pid != swept.key.pid) {
+            let id = board.id.into();
+            let mut process = ProcessReading::new(id, swept.key.pid, sweep.pids, Absence::Asleep);
+            process.set_clients_absent(Absence::Asleep);
+            processes.push(process);
+        }
+    }
+}
+
 impl Names {
     /// On a tile is who holds memory there; on the others, who has opened them.
     fn concerns(&self, client: &DrmClient) -> bool {

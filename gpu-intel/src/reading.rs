@@ -14,7 +14,7 @@ use crate::error;
 
 const LEVEL_ZERO: &str = "on Intel only through Level Zero, if it is there and has it";
 const FDINFO: &str = "the kernel tells of clients alone: see the processes; of the whole, Level Zero";
-const PMU: &str = "the kernel tells of clients alone: see the processes; of the whole, Level Zero";
+const PMU: &str = "of the whole GPU the kernel tells by perf (CAP_PERFMON), which is not opened: see processes, or Level Zero";
 const COUNTS_ENERGY: &str = "the driver counts energy: take the difference of two samples";
 const NO_FILE: &str = "the driver has no file for it";
 const ENDPOINT: &str = "the GPU's own PCI function shows the link inside the card, not the slot's";
@@ -42,12 +42,20 @@ pub(crate) struct Sensors {
     fan_rotation: Option<Attribute>,
     /// xe's own judgement.
     health: Option<Attribute>,
+    /// There where the firmware of a GPU of xe's has to be flashed.
+    survivability: Option<PathBuf>,
 }
 
 impl Sensors {
     /// The files of the GPU whose PCI function is at `path`. `total` is the file with the memory
     /// of all tiles, where the driver has one.
-    pub(crate) fn of(path: &Path, chips: &[Hwmon], tiles: &[Tile], total: Option<Attribute>) -> Self {
+    pub(crate) fn of(
+        path: &Path,
+        is_xe: bool,
+        chips: &[Hwmon],
+        tiles: &[Tile],
+        total: Option<Attribute>,
+    ) -> Self {
         let status = "power/runtime_status";
         let mut sensors = Self {
             path: path.to_path_buf(),
@@ -56,6 +64,7 @@ impl Sensors {
             memory: tiles.iter().map(|tile| tile.memory.clone()).collect(),
             gts: tiles.iter().map(|tile| tile.gt.clone()).collect(),
             health: Some(Attribute::new(path.join("gpu_health"), "gpu_health")).filter(Attribute::exists),
+            survivability: is_xe.then(|| path.join("survivability_mode")),
             ..Self::default()
         };
         if let Some(chip) = chips.iter().find(|chip| matches!(chip.name.as_str(), "i915" | "xe")) {
@@ -106,7 +115,7 @@ impl Sensors {
     /// xe's own judgement: `gpu_health`, and `survivability_mode`, which is there where the firmware has to be
     /// flashed, and which root alone may read (kernel: "Xe Device Wedging", `xe_survivability_mode.c`).
     fn judgement(&self) -> Result<DriverHealth, Absence> {
-        if self.path.join("survivability_mode").exists() {
+        if self.survivability.as_ref().is_some_and(|path| path.exists()) {
             return Ok(DriverHealth::NeedsFirmware);
         }
         let file = self.health.as_ref().ok_or(Absence::NotSupported { why: "the driver does not judge" })?;

@@ -40,6 +40,16 @@ struct Node {
     driven: Arc<Mutex<Option<Tree>>>,
     /// What it said of each write.
     answers: Arc<Mutex<Vec<Result<(), ModeRefusal>>>>,
+    refusing: Arc<Mutex<Vec<Refusing>>>,
+}
+
+/// A write that the driver refuses, once, after those before it in the list.
+struct Refusing {
+    /// How the file's path ends, and what is written.
+    file: &'static str,
+    errno: i32,
+    /// What was written has come to pass all the same.
+    is_done: bool,
 }
 
 impl Node {
@@ -48,9 +58,21 @@ impl Node {
         let world = World::new(machine);
         let tree = world.write_tree(&folder.0).unwrap();
         let (driven, answers) = (Arc::<Mutex<Option<Tree>>>::default(), Arc::<Mutex<Vec<_>>>::default());
-        let (behind, said) = (Arc::clone(&driven), Arc::clone(&answers));
-        let follow = move |_: &Path| {
+        let refusing = Arc::<Mutex<Vec<Refusing>>>::default();
+        let (behind, said, refused_by) = (Arc::clone(&driven), Arc::clone(&answers), Arc::clone(&refusing));
+        let follow = move |path: &Path| {
             let Some(tree) = &mut *behind.lock().unwrap() else { return Ok(()) };
+            let mut refusing = refused_by.lock().unwrap();
+            if refusing.first().is_some_and(|of| path.ends_with(of.file)) {
+                let of = refusing.remove(0);
+                // What is refused reads as before.
+                if of.is_done {
+                    tree.obey().map(|_| ())?
+                } else {
+                    tree.refresh()?
+                }
+                return Err(io::Error::from_raw_os_error(of.errno));
+            }
             let answered = tree.obey().unwrap();
             said.lock().unwrap().extend(answered.iter().copied());
             let refused = answered.into_iter().find_map(Result::err);
@@ -58,7 +80,7 @@ impl Node {
         };
         let roots = Roots::default().sysfs(tree.sysfs()).proc(tree.proc()).locks(folder.0.join("locks"));
         let backend = IntelBackend::new(roots.followed_by(follow), Arc::new(world.clock().clone())).unwrap();
-        Self { folder, world, tree, backend, driven, answers }
+        Self { folder, world, tree, backend, driven, answers, refusing }
     }
 
     /// One GPU on the driver, idle, that can have eight virtual functions.
@@ -109,6 +131,12 @@ fn one(driver: IntelDriver) -> Machine {
     (intel.driver, intel.total_vfs) = (driver, 8);
     machine
 }
+
+const EPERM: i32 = 1;
+const EIO: i32 = 5;
+const EBUSY: i32 = 16;
+const EINVAL: i32 = 22;
+const ENOSPC: i32 = 28;
 
 const DRIVERS: [IntelDriver; 2] = [IntelDriver::Xe, IntelDriver::I915Prelim];
 
@@ -311,19 +339,184 @@ fn a_gpu_without_functions_says_so() {
     assert!(refused.kind() == "not_supported" && refused.to_string().contains("6.19"), "{refused}");
 }
 
-/// A step that fails leaves nothing set behind.
+impl Node {
+    fn refuse(&self, file: &'static str, errno: i32, is_done: bool) {
+        self.refusing.lock().unwrap().push(Refusing { file, errno, is_done });
+    }
+
+    /// What stands in every file through which functions are set up.
+    fn set_up(&self) -> Vec<(PathBuf, String)> {
+        let mut found = Vec::new();
+        for path in self.tree.files() {
+            let of = path.to_string_lossy();
+            if of.contains("sriov_admin") || of.contains("prelim_iov") || of.ends_with("sriov_numvfs") {
+                let text = fs::read_to_string(self.folder.0.join(path)).unwrap();
+                found.push((path.to_path_buf(), text.trim().to_owned()));
+            }
+        }
+        found.sort();
+        found
+    }
+
+    fn is_set_up_as(&self, before: &[(PathBuf, String)]) {
+        for (was, is) in before.iter().zip(self.set_up()) {
+            assert_eq!(is, *was);
+        }
+    }
+
+    /// Quotas that somebody has set by hand, so that the driver does not share memory out.
+    fn by_hand(&self) {
+        let specs =
+            [FunctionSpec::new().memory(Bytes::gib(1)).exec_quantum_ms(33).preempt_timeout_us(440); 2];
+        self.cut(&specs).unwrap();
+        self.set(Mode::SRIOV, "0").unwrap();
+        let files = self.set_up();
+        let holds = |value: &str| files.iter().any(|(_, text)| text == value);
+        assert!(holds("1073741824") && holds("33") && holds("440"), "{files:?}");
+    }
+}
+
+/// Each answer of a driver to each kind of file, in the middle of the writes: it is named, and every
+/// file holds what it held before. What nobody had set was taken for unset once, and the driver told to
+/// share out where it had been told not to.
 #[test]
 fn what_was_set_is_taken_back() {
+    let files = [
+        ("vf2/profile/vram_quota", "vf2/profile/exec_quantum_ms"),
+        ("vf2/gt0/lmem_quota", "vf2/gt0/exec_quantum_ms"),
+    ];
+    for (driver, (memory, quantum)) in DRIVERS.into_iter().zip(files) {
+        for is_by_hand in [false, true] {
+            let node = Node::idle(driver);
+            let _driver = node.driver();
+            if is_by_hand {
+                node.by_hand();
+            }
+            let before = node.set_up();
+            for (errno, kind) in [
+                (EPERM, "failed"),
+                (EIO, "failed"),
+                (EBUSY, "failed"),
+                (EINVAL, "invalid"),
+                (ENOSPC, "no_room"),
+            ] {
+                let early: &[_] = if errno == EIO { &[memory, quantum] } else { &[] };
+                for file in early.iter().copied().chain(["sriov_numvfs"]) {
+                    node.refuse(file, errno, false);
+                    let spec =
+                        FunctionSpec::new().memory(Bytes::gib(2)).exec_quantum_ms(5).preempt_timeout_us(9);
+                    let refused = node.cut(&[spec; 3]).unwrap_err();
+                    assert_eq!(refused.kind(), kind, "{driver:?} {file} {errno}: {refused}");
+                    assert!(node.refusing.lock().unwrap().is_empty(), "{file} was not written");
+                    node.is_set_up_as(&before);
+                }
+            }
+        }
+    }
+}
+
+/// Functions that came up though the write failed are taken away before their quotas are touched;
+/// where they cannot be, the quotas stay theirs, and the refusal says so.
+#[test]
+fn quotas_of_live_functions_are_not_taken_back() {
+    for driver in DRIVERS {
+        let node = Node::idle(driver);
+        let _driver = node.driver();
+        let before = node.set_up();
+        node.refuse("sriov_numvfs", EIO, true);
+        assert_eq!(node.cut(&[FunctionSpec::new().memory(Bytes::gib(2))]).unwrap_err().kind(), "failed");
+        node.is_set_up_as(&before);
+        assert_eq!(node.memories(), []);
+
+        node.refuse("sriov_numvfs", EIO, true);
+        node.refuse("sriov_numvfs", EBUSY, false);
+        let refused = node.cut(&[FunctionSpec::new().memory(Bytes::gib(2))]).unwrap_err();
+        assert!(refused.to_string().contains("1 virtual functions, with what was set for them"), "{refused}");
+        assert_eq!(node.memories(), [Bytes::gib(2)], "{driver:?}");
+    }
+}
+
+/// A function that is there keeps all that it had when one of the amounts is refused.
+#[test]
+fn an_adjustment_that_fails_changes_nothing() {
     let node = Node::idle(IntelDriver::Xe);
-    // The count cannot be written: a folder is in its place.
+    let _driver = node.driver();
+    let spec = FunctionSpec::new().memory(Bytes::gib(2)).exec_quantum_ms(10).priority(Priority::Low);
+    let function = node.cut(&[spec]).unwrap().state.device.partitions[0].id;
+    let before = node.set_up();
+    let more = FunctionSpec::new().memory(Bytes::gib(4)).exec_quantum_ms(20).priority(Priority::High);
+    node.refuse("sched_priority", EBUSY, false);
+    assert_eq!(node.backend.adjust(function, node.on(), &more).unwrap_err().kind(), "failed");
+    node.is_set_up_as(&before);
+    // What cannot be brought back is named: the driver takes the amount, and then no other.
+    node.refuse("exec_quantum_ms", EINVAL, false);
+    node.refuse("vram_quota", EIO, false);
+    let refused = node.backend.adjust(function, node.on(), &more).unwrap_err();
+    assert_eq!(refused.kind(), "failed");
+    let text = refused.to_string();
+    assert!(text.contains("exec_quantum_ms does not take 20") && text.contains("stays"), "{text}");
+    assert!(text.ends_with("vf1/profile/vram_quota"), "{text}");
+}
+
+/// Files of the running kernel's stand for the driver's: one that takes small numbers alone.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_refuses_is_named() {
+    let node = Node::idle(IntelDriver::Xe);
+    let quota = node.file("sriov_admin/vf2/profile/vram_quota");
+    fs::remove_file(&quota).unwrap();
+    std::os::unix::fs::symlink("/proc/self/oom_score_adj", &quota).unwrap();
+    let before = fs::read_to_string(&quota).unwrap();
+    let refused = node.cut(&[FunctionSpec::new().memory(Bytes::gib(1)); 2]).unwrap_err();
+    assert_eq!(refused.kind(), "invalid");
+    assert!(refused.to_string().contains("vf2/profile/vram_quota"), "{refused}");
+    assert_eq!(fs::read_to_string(&quota).unwrap(), before);
+    let first = fs::read_to_string(node.file("sriov_admin/vf1/profile/vram_quota")).unwrap();
+    assert_eq!(first.trim(), "0", "the first was taken back");
+
+    // A folder in the place of the count cannot be opened for writing.
+    let node = Node::idle(IntelDriver::Xe);
     fs::remove_file(node.file("sriov_numvfs")).unwrap();
     fs::create_dir(node.file("sriov_numvfs")).unwrap();
-    let on = node.on();
-    let spec = FunctionSpec::new().memory(Bytes::gib(1));
-    let refused = node.backend.cut(node.id(), on, &[spec]);
-    assert!(refused.is_err());
+    assert!(node.cut(&[FunctionSpec::new().memory(Bytes::gib(1))]).is_err());
     let quota = fs::read_to_string(node.file("sriov_admin/vf1/profile/vram_quota")).unwrap();
     assert_eq!(quota.trim(), "0");
+}
+
+/// Who does not see all processes does not know that a GPU is idle: in a container of its own, and
+/// beside processes that it may not look into.
+#[test]
+fn who_cannot_see_the_users_changes_nothing() {
+    let change = |node: &Node, needs: &str| {
+        let before = node.set_up();
+        for refused in [
+            node.set(Mode::SRIOV, "2").unwrap_err(),
+            node.set(Mode::CCS, "2").unwrap_err(),
+            node.cut(&[FunctionSpec::new().exec_quantum_ms(3)]).unwrap_err(),
+        ] {
+            assert_eq!(refused.kind(), "not_permitted", "{refused}");
+            assert!(refused.to_string().contains(needs), "{refused}");
+        }
+        assert_eq!((node.set_up(), node.answers.lock().unwrap().len()), (before, 0));
+    };
+    let node = Node::idle(IntelDriver::Xe);
+    let _driver = node.driver();
+    fs::remove_file(node.folder.process("1/ns/pid")).unwrap();
+    change(&node, "pid namespace");
+
+    let node = Node::idle(IntelDriver::Xe);
+    let _driver = node.driver();
+    let pid = node.folder.process("4242");
+    fs::create_dir_all(pid.join("fd")).unwrap();
+    fs::write(pid.join("stat"), "no such text").unwrap();
+    std::os::unix::fs::symlink("/dev/dri/renderD128", pid.join("fd/3")).unwrap();
+    change(&node, "CAP_SYS_PTRACE");
+    fs::remove_dir_all(&pid).unwrap();
+    assert!(node.set(Mode::SRIOV, "2").is_ok(), "all are seen");
+
+    let node = Node::idle(IntelDriver::Xe);
+    fs::remove_dir_all(node.folder.0.join("proc")).unwrap();
+    assert_eq!(node.set(Mode::SRIOV, "2").unwrap_err().kind(), "not_permitted");
 }
 
 #[test]

@@ -3,11 +3,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use gpu_core::{
-    Absence, BackendExt, Bytes, Count, EngineKind, Nanoseconds, PartitionKind, PidView, ProcessKinds,
-    ProcessReading, Query, Source, Sweep, Vendor, conformance,
+    Absence, BackendExt, Bytes, Clock, Count, EngineKind, Nanoseconds, PartitionKind, PidView, ProcessKinds,
+    ProcessReading, Query, Source, Sweep, SweepRequest, Sweeper, Vendor, conformance,
 };
+use gpu_host::{ProcSweeper, WatchingSweeper};
 use gpu_sim::{IntelDriver, Machine, Part, Silicon, SimBackend, SimSweeper, UseKind};
 
 #[path = "common/machine.rs"]
@@ -198,6 +200,38 @@ fn nonsense_in_one_descriptor_spoils_no_other() {
     fs::remove_file(written.folder.process("100/fdinfo/3")).unwrap();
     fs::create_dir(written.folder.process("100/fdinfo/3")).unwrap();
     assert_eq!(written.sweep().unreadable_clients, 1);
+}
+
+/// xe wakes a GPU to write an account of it, and takes its time: of a GPU that sleeps none is read, by
+/// either sweeper. Who holds it is told all the same, and that it sleeps. i915 writes what it has counted.
+#[test]
+fn accounts_that_would_wake_a_gpu_are_left_alone() {
+    for (preset, is_left) in [("b60-2", true), ("flex-170-2", false)] {
+        let mut machine = busy(preset);
+        machine.gpus[0].asleep = true;
+        let written = written(machine);
+        let proc = written.tree.proc();
+        let clock: Arc<dyn Clock> = Arc::new(written.world.clock().clone());
+        let sysfs = written.tree.sysfs();
+        let watching = WatchingSweeper::new(proc.clone(), Arc::clone(&clock)).counting_in(PidView::Host);
+        let sweepers: [Box<dyn Sweeper>; 2] = [
+            Box::new(ProcSweeper::new(proc, &clock).counting_in(PidView::Host).sparing_sleepers(&sysfs)),
+            Box::new(watching.sparing_sleepers(&sysfs)),
+        ];
+        let (numbers, device) = (written.numbers(), written.backend.inventory().unwrap().devices[0].id);
+        for sweeper in sweepers {
+            let mut sweep = Sweep::new();
+            sweeper.sweep_into(&SweepRequest::new(&numbers, &[]).with_clients(), &mut sweep).unwrap();
+            assert_eq!(sweep.asleep_clients > 0, is_left, "{preset}: {sweep:?}");
+            let sample = written.backend.sample_of(&Query::everything().sweep(&sweep)).unwrap();
+            let here: Vec<_> = sample.processes.iter().filter(|of| of.unit == device.into()).collect();
+            assert_eq!(here.len(), 3, "{preset}: {here:?}");
+            let asleep = here.iter().filter(|of| of.clients == Err(Absence::Asleep)).count();
+            assert_eq!(asleep == here.len(), is_left, "{preset}: {here:?}");
+            let elsewhere = sample.processes.iter().filter(|of| of.unit != device.into());
+            assert!(elsewhere.count() > 0, "{preset}: the other GPU is told");
+        }
+    }
 }
 
 #[test]

@@ -109,11 +109,12 @@ impl LabelSet {
 /// let mut text = Text::new(Format::OpenMetrics);
 /// text.family(&Family::counter("hw_energy", "joules", "Energy since the driver was loaded."));
 /// text.series(&LabelSet::new().with("hw_id", "0"), "", Decimal::new(1_250_000, 6));
-/// assert_eq!(
-///     text.finish(),
-///     "# TYPE hw_energy_joules counter\n# UNIT hw_energy_joules joules\n\
-///      # HELP hw_energy_joules Energy since the driver was loaded.\nhw_energy_joules_total{hw_id=\"0\"} 1.25\n# EOF\n"
-/// );
+/// let lines: Vec<String> = text.finish().lines().map(str::to_owned).collect();
+/// assert_eq!(lines[0], "# TYPE hw_energy_joules counter");
+/// assert_eq!(lines[1], "# UNIT hw_energy_joules joules");
+/// assert_eq!(lines[2], "# HELP hw_energy_joules Energy since the driver was loaded.");
+/// assert_eq!(lines[3], "hw_energy_joules_total{hw_id=\"0\"} 1.25");
+/// assert_eq!(lines[4], "# EOF");
 /// ```
 #[derive(Debug)]
 pub struct Text {

@@ -370,3 +370,35 @@ fn fallen(vendor: usize, look: u64) -> ReadAnswer {
     let sample = Some((Sample::new(), Err(error)));
     ReadAnswer { vendor, look, inventory: None, sample, late: zero, took: zero, processor: zero }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a call tells too late is not used for the look that goes on; what it listed, and how far
+    /// it has read, is.
+    #[test]
+    fn an_answer_to_an_earlier_look_is_not_this_ones() {
+        let (events, _inbox) = std::sync::mpsc::channel::<()>();
+        let worker = Worker::start("gpu-test", events, |_: ReadOrder| (), || ()).unwrap();
+        let mut state = VendorState::new(Vendor::NVIDIA, worker);
+        let answer = |look| {
+            let zero = Nanoseconds::ZERO;
+            let (inventory, sample) = (Some(Ok(Inventory::new())), Some((Sample::new(), Ok(()))));
+            Box::new(ReadAnswer {
+                vendor: 0,
+                look,
+                inventory,
+                sample,
+                late: zero,
+                took: zero,
+                processor: zero,
+            })
+        };
+        state.took(answer(3), 4);
+        assert!(state.fresh.is_none() && state.sample.is_some() && state.inventory.is_some());
+        state.took(answer(4), 4);
+        assert!(state.fresh.is_some());
+        state.worker.end();
+    }
+}

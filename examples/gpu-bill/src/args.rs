@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gpu_accounting::Microwatts;
 use gpu_accounting::ledger::NodeName;
-use gpu_accounting::meter::{By, IdlePower, Rules};
+use gpu_accounting::meter::{Baseline, By, IdlePower, Rules};
 use lexopt::prelude::*;
 
 use crate::period::{self, Period};
@@ -26,6 +27,9 @@ collect: meter this node, and add a statement to the file every so often
                        compute-units or equally
   --otherwise RULE     and where that says nothing, by this (default: it is
                        unattributed)
+  --baseline POWER     what idling takes: so many watts, or the least that was
+                       seen (default: not known; while anything runs, all that
+                       is drawn is for what runs)
   --idle WHO           the energy of idling goes to nobody (default) or holders
   --sim NAME           a simulated machine, by its own clock: a preset's name or a
                        JSON file
@@ -126,6 +130,7 @@ fn collect(parser: &mut lexopt::Parser) -> Parsed<Asked> {
             Long("energy") => args.rules.energy = rule(&parser.value()?.string()?)?,
             Long("otherwise") => args.rules.otherwise = Some(rule(&parser.value()?.string()?)?),
             Long("idle") => args.rules.idle_power = idle(&parser.value()?.string()?)?,
+            Long("baseline") => args.rules.baseline = baseline(&parser.value()?.string()?)?,
             Long("sim") => args.sim = Some(parser.value()?.string()?),
             Long("sysfs-root") => args.sysfs_root = Some(directory(parser.value()?)?),
             Long("proc-root") => args.proc_root = Some(directory(parser.value()?)?),
@@ -209,6 +214,16 @@ fn idle(text: &str) -> Parsed<IdlePower> {
         "holders" => Ok(IdlePower::ToHolders),
         other => Err(format!("--idle {other:?}: nobody or holders is asked for").into()),
     }
+}
+
+fn baseline(text: &str) -> Parsed<Baseline> {
+    if text == "least" {
+        return Ok(Baseline::LeastSeen);
+    }
+    let watts = text.parse::<u64>().ok().filter(|watts| *watts <= 100_000);
+    watts
+        .map(|watts| Baseline::Each(Microwatts::from_watts(watts)))
+        .ok_or_else(|| format!("--baseline {text:?}: whole watts of a GPU, or least, is asked for").into())
 }
 
 fn by(text: &str) -> Parsed<ShowBy> {

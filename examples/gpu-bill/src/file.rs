@@ -22,6 +22,9 @@ pub struct Read {
 /// # Errors
 /// A record that is damaged, newer than this program, or of something else.
 pub fn read(path: &Path) -> Result<Read, Box<dyn Error>> {
+    if path.exists() && !path.is_file() {
+        return Err(format!("{}: not a file", path.display()).into());
+    }
     let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let (mut rest, mut statements, mut tail) = (&bytes[..], Vec::new(), None);
     while !rest.is_empty() {
@@ -55,6 +58,9 @@ impl Out {
     /// Opens a file to add to, and tells what it has. What a crash left half written is cut off.
     pub fn open(path: &Path) -> Result<(Self, Vec<Statement>), Box<dyn Error>> {
         let is_there = path.exists();
+        if is_there && !path.is_file() {
+            return Err(format!("{}: not a file that statements could be added to", path.display()).into());
+        }
         let read = if is_there { Some(read(path)?) } else { None };
         let named = |error: std::io::Error| format!("{}: {error}", path.display());
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(named)?;

@@ -191,7 +191,8 @@ fn prometheus_adds_up_what_the_statement_says() {
     let length = (span["to"].as_f64().unwrap() - span["from"].as_f64().unwrap()) / 1e9;
     assert!((3000.0..7200.0).contains(&length), "{length} s");
     let energy = prometheus.one("sum(gpu_account_energy_joules_total)");
-    let grown = prometheus.one("sum(max_over_time(gpu_account_energy_joules_total[1h]) - min_over_time(gpu_account_energy_joules_total[1h]))");
+    let over = |function: &str| format!("{function}(gpu_account_energy_joules_total[1h])");
+    let grown = prometheus.one(&format!("sum({} - {})", over("max_over_time"), over("min_over_time")));
     assert!(grown > energy * 0.8 && grown <= energy, "{grown} of {energy} J");
     // Nothing stands twice: no two series of a family differ in their names alone.
     assert_eq!(prometheus.query("count by (hw_id) (hw_power_watts) > 1"), []);

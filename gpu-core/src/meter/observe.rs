@@ -101,7 +101,8 @@ impl Meter {
     /// Forgets what stood in another boot.
     fn forget(&mut self) {
         for unit in &mut self.live.units {
-            (unit.counter, unit.power, unit.was) = (None, None, false);
+            // Where counters stand is noted anew.
+            (unit.power, unit.was) = (None, false);
         }
     }
 

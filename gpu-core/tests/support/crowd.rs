@@ -25,6 +25,7 @@ pub struct Crowd {
     pub inventory: Inventory,
     pub held: Vec<Held>,
     pub looks: Vec<Taken>,
+    pub owners: Vec<Owner>,
 }
 
 impl Crowd {
@@ -79,7 +80,8 @@ impl Crowd {
             taken.push(Taken { at: hand.moment(), sample: hand.sample.clone(), attribution });
             hand.pass(SECOND);
         }
-        Self { inventory: hand.inventory, held, looks: taken }
+        let owners = (0..containers).map(owner).collect();
+        Self { inventory: hand.inventory, held, looks: taken, owners }
     }
 
     pub fn tell(&self, meter: &mut Meter, look: &Taken) {

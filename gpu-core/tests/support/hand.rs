@@ -7,7 +7,7 @@ use gpu_core::meter::{Held, Meter, Moment, Observation, Refused, Rules, Statemen
 use gpu_core::{
     Absence, BootId, BootTime, Bytes, Device, Host, Inventory, Measured, Microjoules, Nanoseconds, Owner,
     Permille, Pid, PidView, ProcessKey, ProcessName, ProcessReading, Query, Reading, Sample, Source, Sweep,
-    SweptProcess, UnitId, Uuid, WallTime, cgroup,
+    SweepRequest, SweptProcess, UnitId, Uuid, WallTime, cgroup,
 };
 use gpu_sim::{Machine, World};
 
@@ -179,6 +179,24 @@ pub fn read(world: &World) -> (Inventory, Sample) {
         backend.sample_into(&Query::everything(), &mut sample).unwrap();
     }
     (inventory, sample)
+}
+
+/// Everything that a look at a host is made of, joined as `gpu_accounting::Node` does.
+pub fn take(host: &Host) -> (Inventory, Sample, Sweep) {
+    let (mut inventory, mut sample, mut sweep) = (Inventory::new(), Sample::new(), Sweep::new());
+    for backend in host.discoveries.iter().filter_map(|of| of.backend.as_ref()) {
+        inventory.append(backend.inventory().unwrap());
+        backend.sample_into(&Query::everything().with_ended(), &mut sample).unwrap();
+    }
+    let pids: Vec<Pid> = sample.processes.iter().map(|process| process.pid).collect();
+    let request = SweepRequest::new(&[], &pids).with_owners();
+    host.sweeper.sweep_into(&request, &mut sweep).unwrap();
+    for process in &mut sample.processes {
+        if let Some(swept) = sweep.process(process.pid) {
+            (process.start, process.name) = (Ok(swept.key.start), Ok(swept.name));
+        }
+    }
+    (inventory, sample, sweep)
 }
 
 /// A container of that digit.

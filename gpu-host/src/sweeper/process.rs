@@ -2,10 +2,11 @@
 
 use std::io;
 
-use gpu_core::{Absence, BootId, DeviceNumber, DrmClient, Need, Owner, Pid, ProcessKey, Sandbox};
+use gpu_core::{Absence, BootId, DeviceNumber, DrmClient, Need, Owner, Pid, ProcessKey, Sandbox, Sweep};
 
 use super::name::Name;
 use super::node;
+use super::sleepers::Sleepers;
 use crate::folder::Folder;
 use crate::stat::{self, Stat};
 use crate::{fdinfo, file};
@@ -78,6 +79,20 @@ impl Walked {
     }
 }
 
+/// Descriptors whose accounts were not read.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Uncounted {
+    unreadable: u32,
+    asleep: u32,
+}
+
+impl Uncounted {
+    pub(super) const fn add_to(self, sweep: &mut Sweep) {
+        sweep.unreadable_clients = sweep.unreadable_clients.saturating_add(self.unreadable);
+        sweep.asleep_clients = sweep.asleep_clients.saturating_add(self.asleep);
+    }
+}
+
 /// A process's folder, held open: whoever gets its number next is never read in its place, since
 /// the kernel binds the folder to the process.
 #[derive(Debug)]
@@ -142,24 +157,29 @@ impl Process {
         Ok(walked)
     }
 
-    /// Adds DRM's accounting of what is held; says how many descriptors' cannot be read. One that
-    /// is closed meanwhile, or is no client's, has none.
+    /// Adds DRM's accounting of what is held, and counts descriptors whose cannot be read, or would wake
+    /// a GPU. One that is closed meanwhile, or is no client's, has none.
     pub(super) fn clients<'a>(
         &self,
         held: impl Iterator<Item = &'a Held>,
         text: &mut Vec<u8>,
+        sleepers: &mut Sleepers<'_>,
         clients: &mut Vec<DrmClient>,
-    ) -> u32 {
-        let mut unreadable = 0;
+    ) -> Uncounted {
+        let mut uncounted = Uncounted::default();
         for Held { fd, number } in held.filter(|held| held.number.major == DRM_MAJOR) {
+            if sleepers.would_wake(*number) {
+                uncounted.asleep += 1;
+                continue;
+            }
             text.clear();
             match self.folder.read_to(Name::account(*fd).as_str(), LARGEST_FDINFO, text) {
                 Ok(()) => clients.extend(fdinfo::parse(text, *number)),
                 Err(error) if is_gone(&error) => {}
-                Err(_) => unreadable += 1,
+                Err(_) => uncounted.unreadable += 1,
             }
         }
-        unreadable
+        uncounted
     }
 
     /// The text of its cgroup, as it is at this moment.

@@ -67,6 +67,7 @@ pub struct WatchingSweeper {
     boot: BootId,
     clock: Arc<dyn Clock>,
     pids: PidView,
+    sysfs: Option<PathBuf>,
     limits: Limits,
     state: Mutex<State>,
 }
@@ -126,6 +127,7 @@ impl WatchingSweeper {
             boot: clock.boot_id(),
             clock,
             pids: PidView::Unknown,
+            sysfs: None,
             limits,
             state: Mutex::new(State::default()),
         }
@@ -136,6 +138,13 @@ impl WatchingSweeper {
     #[must_use]
     pub fn counting_in(self, pids: PidView) -> Self {
         Self { pids, ..self }
+    }
+
+    /// The same sweeper, which leaves accounts alone that it would wake a GPU to read, by the device tree
+    /// at `sysfs`: [`Sweep::asleep_clients`].
+    #[must_use]
+    pub fn sparing_sleepers(self, sysfs: impl Into<PathBuf>) -> Self {
+        Self { sysfs: Some(sysfs.into()), ..self }
     }
 
     /// The same sweeper at another pace.

@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use gpu_core::{
-    BoardState, Bytes, DeviceId, Done, Fingerprint, Made, PartitionId, PartitionKind, Refusal, UnitId,
+    BoardState, Bytes, DeviceId, Done, Error, ErrorKind, Fingerprint, Made, PartitionId, PartitionKind,
+    Refusal, UnitId,
 };
 use gpu_host::file;
 
@@ -109,12 +110,18 @@ impl IntelBackend {
     /// it; none takes them all away. Needs an idle GPU that has none yet (or, for none, idle ones).
     ///
     /// Memory is set before they are made: the first amount makes the driver stop sharing it out
-    /// itself, so that either all have one or none has. When a step fails, what was set is taken back
-    /// (memory 0).
+    /// itself, so that either all have one or none has. When a step fails, functions that came up all
+    /// the same are taken away, and each file that was written gets what stood in it before; what
+    /// cannot be taken back is named in the refusal.
+    ///
+    /// Taking all of them away takes back what was set of their memory, so that the driver shares it out
+    /// again, and lets the backport do so; time slices and priorities stay as they were set.
     ///
     /// # Errors
     /// [`Refusal`]: [`Invalid`](Refusal::Invalid) when the amounts do not add up or the GPU has not so
     /// many functions; [`InUse`](Refusal::InUse) while a process is on the GPU or a function;
+    /// [`NotPermitted`](Refusal::NotPermitted) when the caller does not see all processes, and thus not
+    /// who may be on it (another pid namespace than the machine's, descriptors that it may not read);
     /// [`NotSupported`](Refusal::NotSupported) for what the driver has no file for.
     pub fn cut(
         &self,
@@ -138,15 +145,11 @@ impl IntelBackend {
             writes.extend(self.writes(&held.board, number, function)?);
         }
         held.refuse_users(count)?;
-        let made = self.write_all(&held, device.into(), &writes).and_then(|()| self.set_count(&held, count));
-        let state = match made {
-            Ok(state) => state,
-            Err(refusal) => {
-                self.take_back(&writes);
-                self.automatic(&held.board);
-                return Err(refusal);
-            }
-        };
+        let mut stood = Vec::new();
+        let made = self
+            .write_all(&held, device.into(), &writes, &mut stood)
+            .and_then(|()| self.set_count(&held, count));
+        let state = made.map_err(|refusal| self.undo(&held, &stood, refusal))?;
         if count == 0 {
             self.forget(&held.board);
         }
@@ -156,7 +159,8 @@ impl IntelBackend {
         Ok(Done::new(state, made))
     }
 
-    /// Changes what a virtual function that is there has. The driver wants it idle.
+    /// Changes what a virtual function that is there has. The driver wants it idle. When a step fails,
+    /// what was set before it is taken back.
     ///
     /// # Errors
     /// As [`cut`](Self::cut); [`UnknownUnit`](Refusal::UnknownUnit) when it is not there (any more).
@@ -167,17 +171,16 @@ impl IntelBackend {
             return Err(Refusal::UnknownUnit { unit: function.into() });
         }
         let writes = self.writes(&held.board, function.index(), to)?;
-        let by: Vec<_> = held.before.users_of(function).cloned().collect();
-        if !by.is_empty() {
-            return Err(Refusal::InUse { unit: function.into(), by });
-        }
+        held.refuse(function.into(), held.before.users_of(function).cloned().collect())?;
         if let Some(memory) = to.memory {
             let others = others(&held.before, function);
             fits(&held, others.saturating_add(memory))?;
         }
-        self.write_all(&held, function.into(), &writes)?;
+        let mut stood = Vec::new();
+        self.write_all(&held, function.into(), &writes, &mut stood)
+            .map_err(|refusal| self.undo(&held, &stood, refusal))?;
         let boards = self.look_again()?;
-        let state = self.state(find(&boards, function.device())?)?;
+        let (state, _) = self.state(find(&boards, function.device())?)?;
         Ok(Done::new(self.settled(&held, state, &writes)?, Vec::new()))
     }
 
@@ -201,13 +204,54 @@ impl IntelBackend {
         Ok(writes)
     }
 
-    fn write_all(&self, held: &Held, unit: UnitId, writes: &[Write]) -> Result<(), Refusal> {
+    /// Makes the writes, in order, until one fails; `stood` is what the files held before.
+    fn write_all(
+        &self,
+        held: &Held,
+        unit: UnitId,
+        writes: &[Write],
+        stood: &mut Vec<Write>,
+    ) -> Result<(), Refusal> {
         for of in writes {
+            let value = value_in(&file::read_text(&of.path)?);
+            stood.push(Write { path: of.path.clone(), name: of.name, value });
             if let Err(failed) = write::write(self.roots(), &of.path, &of.value) {
-                return Err(failed.refusal(unit, of.name, || self.users(&held.board)));
+                return Err(failed.refusal(unit, of.name, || self.users(&held.board).users));
             }
         }
         Ok(())
+    }
+
+    /// Brings back what stood before a change that failed; the refusal says what stays, if anything.
+    fn undo(&self, held: &Held, stood: &[Write], refusal: Refusal) -> Refusal {
+        let Err((at, stays)) = self.restore(held, stood) else { return refusal };
+        let detail = format!("{refusal}; and what had been set by then stays: {stays}");
+        Refusal::Failed(Error::new(ErrorKind::Inconsistent, at.display().to_string(), detail))
+    }
+
+    /// Says at which file, and what, cannot be brought back. What functions have that are there is
+    /// left alone: they come first.
+    fn restore(&self, held: &Held, stood: &[Write]) -> Result<(), (PathBuf, String)> {
+        let path = held.board.function.path.join("sriov_numvfs");
+        let before = held.board.virtual_functions.len();
+        let now = || crate::board::numbered(&held.board.function.path, "virtfn").len();
+        // Functions that were to be taken away are not made again.
+        if before == 0 && now() > 0 {
+            let taken = self.roots().write(&path, "0");
+            if taken.is_err() || now() > 0 {
+                return Err((path, format!("{} virtual functions, with what was set for them", now())));
+            }
+        }
+        let mut stays = Vec::new();
+        for of in stood.iter().rev() {
+            let is_there = || file::read_text(&of.path).is_ok_and(|text| value_in(&text) == of.value);
+            if !is_there() && (self.roots().write(&of.path, &of.value).is_err() || !is_there()) {
+                stays.push(of);
+            }
+        }
+        let Some(first) = stays.first() else { return Ok(()) };
+        let all: Vec<String> = stays.iter().map(|of| of.path.display().to_string()).collect();
+        Err((first.path.clone(), all.join(", ")))
     }
 
     /// Takes back what is still set for functions that are gone; where it cannot be, it stays.
@@ -251,6 +295,12 @@ impl IntelBackend {
         let at = writes.first().map_or_else(String::new, |of| of.path.display().to_string());
         self.read_back(held, &at, |_, _| writes.iter().all(shows))
     }
+}
+
+/// What a file's text says is in force: of a list of choices, the one in brackets.
+fn value_in(text: &str) -> String {
+    let chosen = text.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    chosen.map_or(text, |(chosen, _)| chosen).to_owned()
 }
 
 /// Amounts of memory: of all or of none, and together no more than there is.

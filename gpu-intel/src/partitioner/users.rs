@@ -1,25 +1,42 @@
 //! Who stands in the way of a change.
 
-use gpu_core::{DeviceNumber, PartitionId, PartitionKind, Sweep, SweepRequest, Sweeper, User};
+use gpu_core::{DeviceNumber, Need, PartitionId, PartitionKind, PidView, Sweep, SweepRequest, Sweeper, User};
 use gpu_host::{ProcSweeper, cgroup, pid_namespace};
 
 use crate::backend::IntelBackend;
 use crate::board::Board;
 
+/// Who is on a GPU, as far as this process can see.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) users: Vec<User>,
+    /// What it would need to see all of them, where it does not: nobody else asks whether a GPU is idle
+    /// before virtual functions are made.
+    pub(super) needs: Option<Need>,
+}
+
+/// What reading the descriptors of others takes.
+const OF_OTHERS: Need = Need::Capability("CAP_SYS_PTRACE");
+
 impl IntelBackend {
     /// The processes that hold a device file of the GPU open, or of one of its virtual functions:
     /// DRM's, or the one under which a guest's program holds it.
-    pub(super) fn users(&self, board: &Board) -> Vec<User> {
+    pub(super) fn users(&self, board: &Board) -> Seen {
         let files = files(board);
         let roots = self.roots();
         let view = pid_namespace::view(&roots.proc, roots.proc_is_usual());
         let sweeper = ProcSweeper::new(roots.proc.clone(), self.clock()).counting_in(view);
         let numbers: Vec<DeviceNumber> = files.iter().map(|(number, _)| *number).collect();
         let mut sweep = Sweep::default();
-        // Without /proc nobody is seen; the driver still refuses what cannot be.
         if sweeper.sweep_into(&SweepRequest::new(&numbers, &[]), &mut sweep).is_err() {
-            return Vec::new();
+            return Seen { users: Vec::new(), needs: Some(Need::Other("the list of processes")) };
         }
+        let needs = match view {
+            PidView::Host if sweep.unreadable > 0 => Some(OF_OTHERS),
+            PidView::Host => None,
+            // Processes outside of its namespace are not in such a list.
+            _ => Some(Need::HostPids),
+        };
         let mut users = Vec::new();
         for process in &sweep.processes {
             let held = files.iter().filter(|(number, _)| process.holds.contains(number));
@@ -29,7 +46,7 @@ impl IntelBackend {
             users.extend(parts.into_iter().map(|part| User::new(part, process.key.pid, view)));
         }
         cgroup::name_owners(roots, &mut users);
-        users
+        Seen { users, needs }
     }
 }
 

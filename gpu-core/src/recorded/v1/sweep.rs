@@ -26,11 +26,20 @@ pub(crate) fn write_sweep(to: &mut Rowed<'_>, sweep: &Sweep) {
         unwatched,
         unreadable_clients,
         repeated_clients,
+        asleep_clients,
         pids,
     } = sweep;
     to.row(Kind::Sweep, &"", |to| {
         write_view(to, *pids);
-        for count in [forgotten, unreadable, postponed, unwatched, unreadable_clients, repeated_clients] {
+        for count in [
+            forgotten,
+            unreadable,
+            postponed,
+            unwatched,
+            unreadable_clients,
+            repeated_clients,
+            asleep_clients,
+        ] {
             to.num(*count);
         }
     });
@@ -56,6 +65,7 @@ pub(crate) fn read_sweep_row(
         new.unwatched = from.num()?;
         new.unreadable_clients = from.num()?;
         new.repeated_clients = from.num()?;
+        new.asleep_clients = from.num()?;
         *sweep = Some(new);
         return Ok(());
     }

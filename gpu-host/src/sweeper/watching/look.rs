@@ -9,6 +9,7 @@ use crate::folder::Folder;
 use crate::sweeper::known::Client;
 use crate::sweeper::name::Name;
 use crate::sweeper::process::{self, Process, Sign, Unread, Walked};
+use crate::sweeper::sleepers::Sleepers;
 use crate::sweeper::table::Watched;
 
 /// What a process costs beside its descriptors, in descriptors.
@@ -26,6 +27,7 @@ pub(super) struct Look<'a> {
     pub(super) limits: Limits,
     /// It is the kernel's `/proc`.
     pub(super) is_proc: bool,
+    pub(super) sleepers: Sleepers<'a>,
     /// Descriptors that may still be looked at.
     pub(super) budget: u32,
 }
@@ -44,13 +46,15 @@ enum Due {
 
 impl<'a> Look<'a> {
     pub(super) fn new(
-        sweeper: &WatchingSweeper,
+        sweeper: &'a WatchingSweeper,
         root: &'a Folder,
         request: &'a SweepRequest<'a>,
         now: BootTime,
     ) -> Self {
         let (limits, is_proc) = (sweeper.limits, root.is_proc());
-        Self { root, boot: sweeper.boot, request, now, limits, is_proc, budget: limits.most_descriptors }
+        let sleepers = Sleepers::new(sweeper.sysfs.as_deref());
+        let (boot, budget) = (sweeper.boot, limits.most_descriptors);
+        Self { root, boot, request, now, limits, is_proc, sleepers, budget }
     }
 
     /// How old a walk may be.

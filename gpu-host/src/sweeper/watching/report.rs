@@ -133,7 +133,7 @@ impl Look<'_> {
     }
 
     /// Tells of a process.
-    fn push(&self, process: &Process, client: &mut Client, room: &mut Room, sweep: &mut Sweep) {
+    fn push(&mut self, process: &Process, client: &mut Client, room: &mut Room, sweep: &mut Sweep) {
         let mut swept = room.spare.pop().unwrap_or_else(|| SweptProcess::new(client.key, client.name));
         (swept.key, swept.name) = (client.key, client.name);
         (swept.owner, swept.sandbox) = (Err(Absence::NotYet), None);
@@ -146,8 +146,7 @@ impl Look<'_> {
         process::numbers_to(held(), &mut swept.holds);
         swept.clients.clear();
         if self.request.clients {
-            let unreadable = process.clients(held(), &mut room.text, &mut swept.clients);
-            sweep.unreadable_clients = sweep.unreadable_clients.saturating_add(unreadable);
+            process.clients(held(), &mut room.text, &mut self.sleepers, &mut swept.clients).add_to(sweep);
         }
         sweep.processes.push(swept);
     }
