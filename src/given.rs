@@ -84,6 +84,10 @@ impl Given {
         &self.evidence
     }
 
+    pub(crate) fn owners(&self) -> impl Iterator<Item = &Owner> {
+        self.facts.keys()
+    }
+
     pub(crate) fn facts(&self, owner: &Owner) -> Option<&ContainerFacts> {
         self.facts.get(owner)
     }

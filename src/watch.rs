@@ -111,6 +111,12 @@ impl<'n> Watch<'n> {
         self.watched.given.kernel_memory()
     }
 
+    /// The containers and jobs that had a process when they were looked for: at the first look, and
+    /// again every so many. None where the node has nothing to read them with.
+    pub fn owners(&self) -> impl Iterator<Item = &Owner> {
+        self.watched.given.owners()
+    }
+
     /// What the machine shows of what an owner was given, as it was read: once in the owner's life,
     /// and again every so many looks.
     #[must_use]

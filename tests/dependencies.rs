@@ -45,11 +45,13 @@ fn the_facade_with_the_states_of_runtimes_needs_at_most_40_crates() {
     at_most(40, &["-p", "gpu-accounting", "--features", "containers"]);
 }
 
-/// A ledger that is kept in memory or by a journal of one's own needs little; SQLite comes by feature.
+/// A ledger that is kept in memory or by a journal of one's own needs little; SQLite and etcd come by
+/// feature.
 #[test]
-fn the_store_needs_at_most_8_crates_and_24_with_sqlite() {
+fn the_store_needs_at_most_8_crates_24_with_sqlite_and_30_with_etcd() {
     at_most(8, &["-p", "gpu-store"]);
     at_most(24, &["-p", "gpu-store", "--features", "sqlite"]);
+    at_most(30, &["-p", "gpu-store", "--features", "etcd"]);
     let has = |name: &str| tree(&["-p", "gpu-store"]).iter().any(|package| package.starts_with(name));
     assert!(!has("cc ") && !has("libsqlite3-sys ") && has("gpu-core "), "a C compiler is for those who ask");
 }

@@ -232,3 +232,43 @@ fn the_report_is_what_nvidias_own_programs_show() {
         assert_eq!(seen["devices"].as_array().map(Vec::len), Some(devices.len()), "{name}");
     }
 }
+
+/// How well each unit is, in text and in JSON: of a machine with a GPU that is unwell, and one that is well.
+#[test]
+fn health_is_shown_in_text_and_json() {
+    let mut machine = Machine::preset("dgx-a100-8").expect("a preset");
+    let ecc = machine.gpus[1].ecc.as_mut().expect("it counts");
+    (ecc.uncorrected, ecc.remap_pending) = (3, true);
+    let file = std::env::temp_dir().join(format!("gpu-report-health-{}.json", std::process::id()));
+    std::fs::write(&file, machine.to_json()).expect("it is written");
+    let report = |arguments: &[&str]| {
+        let program = profile().join("examples/gpu-report");
+        let answer =
+            Command::new(program).arg("--sim").arg(&file).args(arguments).output().expect("it starts");
+        assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+        String::from_utf8(answer.stdout).expect("text")
+    };
+    let text = report(&[]);
+    let lines: Vec<&str> =
+        text.lines().map(str::trim).filter(|line| line.starts_with("unhealthy: ")).collect();
+    let expected = [
+        "unhealthy: 3 uncorrectable memory errors; reset the GPU",
+        "unhealthy: a row of memory waits to be replaced; drain and reset the GPU",
+    ];
+    assert_eq!(lines, expected, "{text}");
+    let json: Value = serde_json::from_str(&report(&["--json"])).expect("JSON");
+    let states: Vec<&str> =
+        json["devices"].as_array().unwrap().iter().filter_map(|of| of["health"]["state"].as_str()).collect();
+    assert_eq!(states.len(), 8);
+    assert_eq!(states.iter().filter(|state| **state == "healthy").count(), 7);
+    let health = &json["devices"][1]["health"];
+    assert_eq!((&health["state"], &health["action"]), (&json!("unhealthy"), &json!("reset")));
+    let errors = &health["evidence"][0];
+    assert_eq!(errors["fault"], json!({"uncorrected_errors": 3}));
+    assert_eq!(errors["advice"]["clears"], json!("by_reset"));
+    assert_eq!(errors["at"], json!(json["devices"][1]["id"]));
+    // A MIG instance has a state of its own.
+    let cut = json["devices"].as_array().unwrap().iter().find(|of| of["partitions"][0].is_object());
+    assert_eq!(cut.expect("one is cut")["partitions"][0]["health"]["state"], json!("healthy"));
+    std::fs::remove_file(&file).expect("it is there");
+}

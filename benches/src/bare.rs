@@ -143,7 +143,8 @@ pub fn mi300x(machine: &Machine, sysfs: &Path) -> Files {
         let path = function(sysfs, gpu);
         files.add(&path, &[STATUS, "mem_info_vram_total", "mem_info_vram_used", "mem_info_gtt_total"]);
         files.add(&path, &["mem_info_gtt_used", "gpu_busy_percent", "current_link_speed"]);
-        files.add(&path, &["current_link_width", "ras/umc_err_count", "ras/gfx_err_count"]);
+        files.add(&path, &["current_link_width", "max_link_speed", "max_link_width"]);
+        files.add(&path, &["ras/umc_err_count", "ras/gfx_err_count"]);
         files.add(&path, &["ras/gpu_vram_bad_pages", "pp_dpm_sclk", "pp_dpm_mclk", "gpu_metrics"]);
         let chip = chip(&path, "amdgpu");
         files.add(&chip, &["power1_input", "power1_cap", "power1_cap_default", "power1_cap_min"]);

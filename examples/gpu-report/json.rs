@@ -11,10 +11,13 @@
 //!              architecture, firmware, driver, index, memory_kind, memory_total_bytes,
 //!              compute_units, process_isolation, modes[] {name, current, pending, available[]}, nodes[] {path,
 //!              number, role}, fingerprint, readings {metric: {value, …} or {absent, why}},
-//!              partitions[]
+//!              health, partitions[]
+//! health       of what this one look shows: unit, state (healthy, degraded, unknown, unhealthy), since (ns
+//!              since boot), action, evidence[] {at, fault, advice {state, action, clears}, source, since,
+//!              last, times}; null where nobody looked
 //! partitions[] id, kind, incarnation, profile, placement {start, size}, vendor_name,
 //!              legacy_name, memory_total_bytes, compute_units, compute_slices, pci, engines,
-//!              time_slice_ns, process_isolation, nodes[], readings, partitions[]
+//!              time_slice_ns, process_isolation, nodes[], readings, health, partitions[]
 //! links[]      a, b (device ids), kind
 //! processes[]  unit, pid, pid_view, name, start_ns (since boot), kinds, memory_bytes,
 //!              busy_permille, memory_busy_permille, encoder_busy_permille,
@@ -36,7 +39,7 @@ use std::collections::BTreeMap;
 
 use gpu_accounting::{
     Device, DeviceNode, Driver, Engines, Link, Mode, Partition, PciId, Placement, ProcessReading, Reading,
-    Sample, UnitId, Unmanaged, VendorOutcome,
+    UnitId, Unmanaged, VendorOutcome,
 };
 
 use crate::facts::Facts;
@@ -45,15 +48,14 @@ use crate::snapshot::Snapshot;
 /// The whole report, with a newline at its end.
 pub fn report(snapshot: &Snapshot) -> Result<String, serde_json::Error> {
     let inventory = &snapshot.inventory;
-    let sample = &snapshot.sample;
-    let problems: Vec<_> = inventory.problems.iter().chain(&sample.problems).collect();
+    let problems: Vec<_> = inventory.problems.iter().chain(&snapshot.sample.problems).collect();
     let report = serde_json::json!({
         "schema": 1,
         "simulated": snapshot.simulated.is_some(),
         "machine": snapshot.simulated,
         "vendors": snapshot.outcomes.iter().map(vendor).collect::<Vec<_>>(),
         "drivers": inventory.drivers.iter().map(driver).collect::<Vec<_>>(),
-        "devices": inventory.devices.iter().map(|of| device(of, sample)).collect::<Vec<_>>(),
+        "devices": inventory.devices.iter().map(|of| device(of, snapshot)).collect::<Vec<_>>(),
         "links": inventory.links.iter().map(link).collect::<Vec<_>>(),
         "processes": snapshot.processes.iter().map(process).collect::<Vec<_>>(),
         "unmanaged": inventory.unmanaged.iter().map(unmanaged).collect::<Vec<_>>(),
@@ -78,7 +80,7 @@ fn driver(of: &Driver) -> Facts {
         .known("compute_api", &of.compute_api)
 }
 
-fn device(of: &Device, sample: &Sample) -> Facts {
+fn device(of: &Device, snapshot: &Snapshot) -> Facts {
     Facts::default()
         .with("id", of.id)
         .with("vendor", of.vendor())
@@ -100,15 +102,16 @@ fn device(of: &Device, sample: &Sample) -> Facts {
         .known("process_isolation", &of.process_isolation)
         .with("modes", of.modes.iter().map(mode).collect::<Vec<_>>())
         .with("nodes", of.nodes.iter().map(node).collect::<Vec<_>>())
-        .with("readings", readings(sample.reading(of.id)))
-        .with("partitions", partitions(&of.partitions, sample))
+        .with("readings", readings(snapshot.sample.reading(of.id)))
+        .with("health", snapshot.health.get(of.id))
+        .with("partitions", partitions(&of.partitions, snapshot))
 }
 
-fn partitions(parts: &[Partition], sample: &Sample) -> Vec<Facts> {
-    parts.iter().map(|part| partition(part, sample)).collect()
+fn partitions(parts: &[Partition], snapshot: &Snapshot) -> Vec<Facts> {
+    parts.iter().map(|part| partition(part, snapshot)).collect()
 }
 
-fn partition(of: &Partition, sample: &Sample) -> Facts {
+fn partition(of: &Partition, snapshot: &Snapshot) -> Facts {
     Facts::default()
         .with("id", of.id)
         .with("kind", of.kind())
@@ -126,8 +129,9 @@ fn partition(of: &Partition, sample: &Sample) -> Facts {
         .known("process_isolation", &of.process_isolation)
         .with("engines", engines(&of.engines))
         .with("nodes", of.nodes.iter().map(node).collect::<Vec<_>>())
-        .with("readings", readings(sample.reading(of.id)))
-        .with("partitions", partitions(&of.partitions, sample))
+        .with("readings", readings(snapshot.sample.reading(of.id)))
+        .with("health", snapshot.health.get(of.id))
+        .with("partitions", partitions(&of.partitions, snapshot))
 }
 
 fn engines(of: &Engines) -> Facts {

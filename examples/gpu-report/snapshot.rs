@@ -1,5 +1,6 @@
 //! Everything that one report shows, taken at one time.
 
+use gpu_accounting::health::{Health, Look, Report};
 use gpu_accounting::{Inventory, Node, ProcessReading, Sample, VendorOutcome};
 use gpu_sim::Machine;
 
@@ -12,6 +13,8 @@ pub struct Snapshot {
     pub outcomes: Vec<VendorOutcome>,
     pub inventory: Inventory,
     pub sample: Sample,
+    /// What this one look shows of how well each unit is.
+    pub health: Report,
     pub processes: Vec<ProcessReading>,
 }
 
@@ -47,11 +50,16 @@ impl Snapshot {
     }
 
     fn of(node: &Node) -> Self {
+        let (inventory, sample) = (node.inventory(), node.sample());
+        let (now, boot) = (node.clock().boot_now(), node.clock().boot_id());
+        let mut health = Health::default();
+        health.look(&Look { inventory: &inventory, sample: &sample, now, boot });
         Self {
             simulated: node.simulated().map(str::to_owned),
             outcomes: node.outcomes().to_vec(),
-            inventory: node.inventory(),
-            sample: node.sample(),
+            inventory,
+            sample,
+            health: health.report(now),
             processes: node.processes(),
         }
     }

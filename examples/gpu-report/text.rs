@@ -29,6 +29,7 @@ pub fn report(snapshot: &Snapshot, paint: Paint) -> String {
             ),
         );
         facts(&mut out, device, paint);
+        health(&mut out, snapshot, device, paint);
         readings(&mut out, snapshot.sample.reading(device.id), paint);
         partitions(&mut out, snapshot, &device.partitions, "     ", paint);
     }
@@ -118,6 +119,18 @@ fn facts(out: &mut String, device: &Device, paint: Paint) {
         known.push(format!("memory {}", paint.dim(&format!("({absence})"))));
     }
     line(out, &format!("     {}", known.join(" · ")));
+}
+
+/// How well the device is, and what speaks against it or a part of it.
+fn health(out: &mut String, snapshot: &Snapshot, device: &Device, paint: Paint) {
+    let Some(of) = snapshot.health.get(device.id).filter(|of| !of.evidence.is_empty()) else { return };
+    for condition in &of.evidence {
+        let at = match condition.at {
+            UnitId::Device(_) => String::new(),
+            part => format!("{part}: "),
+        };
+        line(out, &format!("     {}", paint.warn(&format!("{}: {at}{condition}", of.state))));
+    }
 }
 
 /// What one unit shows, and beneath it what it does not show and why.

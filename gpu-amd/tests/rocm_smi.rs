@@ -59,6 +59,20 @@ fn rocm_smi(folder: &str, version: &str, tree: &Path) -> Map<String, Json> {
     serde_json::from_str(&text[start..]).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
+/// What rocm-smi prints as text with these arguments.
+fn printed(folder: &str, tree: &Path, arguments: &[&str]) -> String {
+    let root = std::env::var(folder)
+        .unwrap_or_else(|_| panic!("{folder} names no folder with rocm-smi and what it needs unpacked"));
+    let output = Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sh", "-c", INSIDE, "rocm-smi"])
+        .args(arguments)
+        .env("root", root)
+        .env("tree", tree)
+        .output()
+        .expect("unshare starts");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// What rocm-smi must print under one name.
 enum Expected {
     /// What this crate reads.
@@ -528,4 +542,66 @@ fn rows(version: &str) -> BTreeSet<&'static str> {
         })
         .map(|(what, _)| what)
         .collect()
+}
+
+/// The RAS counters, block by block, and the pages that are retired or wait for that, as rocm-smi has them:
+/// their sums are this crate's.
+#[test]
+#[ignore = "needs root, and rocm-smi unpacked in GPU_ACCOUNTING_ROCM_SMI and GPU_ACCOUNTING_ROCM_SMI_NEW"]
+fn ras_counters_and_pages() {
+    for (folder, version) in TOOLS {
+        let mut described = gpu_sim::Machine::preset("mi300x-8").unwrap();
+        for (n, gpu) in (1..).zip(described.gpus.iter_mut().take(3)) {
+            let ecc = gpu.ecc.as_mut().unwrap();
+            (ecc.uncorrected, ecc.corrected, ecc.retired_pages) = (n * 2, n * 11, n * 5);
+            ecc.retired_pending = n == 2;
+        }
+        let (tree, _world, backend) = machine::machine(described);
+        let sample = backend.sample().unwrap();
+        let ras = printed(folder, &tree.0, &["--showrasinfo", "all"]);
+        let pages = printed(folder, &tree.0, &["--showpagesinfo"]);
+        for (position, device) in backend.inventory().unwrap().devices.iter().enumerate() {
+            let reading = sample.reading(device.id);
+            let mut sums = (0_u64, 0_u64);
+            let mut blocks = 0;
+            for words in table(&ras, position) {
+                // Block, status, corrected, uncorrected; the last two of blocks that count.
+                if let [_, "ENABLED", corrected, uncorrected] = words[..] {
+                    let number = |word: &str| word.parse::<u64>().unwrap_or_else(|_| panic!("{word}: {ras}"));
+                    sums = (sums.0 + number(corrected), sums.1 + number(uncorrected));
+                    blocks += 1;
+                }
+            }
+            assert!(blocks >= 2, "{version}: {blocks} blocks of {position}: {ras}");
+            let ours = (reading.ecc_corrected.unwrap().value.0, reading.ecc_uncorrected.unwrap().value.0);
+            assert_eq!(sums, ours, "{version}: {position}: {ras}");
+            // Address, size, status.
+            let listed: Vec<_> =
+                table(&pages, position).into_iter().filter(|words| words[0].starts_with("0x")).collect();
+            let waiting =
+                listed.iter().any(|words| words.iter().any(|word| word.eq_ignore_ascii_case("pending")));
+            assert_eq!(
+                listed.len() as u64,
+                reading.retired_pages.unwrap().value.0,
+                "{version}: {position}: {pages}"
+            );
+            let pending = reading.retired_pages_pending.unwrap().value.0;
+            assert_eq!(u64::from(waiting), pending, "{version}: {position}: {pages}");
+        }
+    }
+}
+
+/// The rows of a table of rocm-smi's about one card, in words: from the line that names the card to the next
+/// that does.
+fn table(text: &str, card: usize) -> Vec<Vec<&str>> {
+    let (begin, mut is_here) = (format!("GPU[{card}]"), false);
+    let mut rows = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("GPU[") || line.starts_with('_') || line.starts_with('=') {
+            is_here = line.starts_with(&begin);
+        } else if is_here && !line.trim().is_empty() {
+            rows.push(line.split_whitespace().collect());
+        }
+    }
+    rows
 }

@@ -5,7 +5,7 @@ use core::fmt;
 /// How well a device is, in its driver's own judgement. Ascends from good to bad.
 ///
 /// Sources: xe's `gpu_health` (kernel: `Documentation/ABI/testing/sysfs-driver-intel-xe-ras`: `ok`,
-/// `warning`, `critical`) and `survivability_mode` ("Xe Device Wedging"); Level Zero `zes_mem_health_t`.
+/// `warning`, `critical`) and `survivability_mode` ("Xe Device Wedging").
 ///
 /// ```
 /// use gpu_core::DriverHealth;

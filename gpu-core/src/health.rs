@@ -42,7 +42,7 @@
 //! | every metric `TimedOut`, or no look for too long | unknown, from the third on unhealthy | reset | when it answers |
 //! | nothing can be read | unknown | – | when it can |
 //! | `recovery_action` | reset, reboot, drain and reset, unknown: unhealthy; drain peers: degraded | that | when the driver says so |
-//! | `ecc_uncorrected` above 0 | unhealthy; degraded where the driver says that nothing is to be done | reset | when it starts again |
+//! | `ecc_uncorrected` above 0 | unhealthy; degraded where the driver asks for nothing | reset | when it counts anew |
 //! | `remapped_rows_pending`, `retired_pages_pending` | degraded | drain and reset | when the driver says so, as a reset |
 //! | `remapped_rows_failed` | unhealthy | replace | never |
 //! | `fabric` not up, routes unhealthy, misconfigured | unhealthy | restart the fabric manager | when it is up |

@@ -241,8 +241,8 @@ metrics! {
     pcie_naks_sent / PcieNaksSent: Count, Counter;
     /// PCIe packets of the GPU's that were refused (negative acknowledgements received).
     pcie_naks_received / PcieNaksReceived: Count, Counter;
-    /// Links to other GPUs or switches that are up: NVLink (NVML field `NVLINK_GET_STATE`) or Xe Link
-    /// (Level Zero `zesFabricPortGetState`).
+    /// Links to other GPUs or switches that are up: NVLink (NVML field `NVLINK_GET_STATE`). xGMI's and Xe
+    /// Link's are not read yet.
     links_up / LinksUp: Count, Gauge;
     /// Links to other GPUs or switches that the GPU has and that are not up. Where all are down, nothing
     /// may be plugged in.
@@ -253,8 +253,7 @@ metrics! {
     /// What the driver asks to be done so that the GPU can be used again (NVML field
     /// `GET_GPU_RECOVERY_ACTION`, driver 560 and later).
     recovery_action / RecoveryAction: RecoveryAction, Gauge;
-    /// How well the GPU is, in its driver's own judgement (xe `gpu_health` and `survivability_mode`, Level
-    /// Zero's health of the memory).
+    /// How well the GPU is, in its driver's own judgement (xe `gpu_health` and `survivability_mode`).
     driver_health / DriverHealth: DriverHealth, Gauge;
     /// Speed that the fan is told to turn at, of its maximum.
     fan_speed / FanSpeed: Permille, Gauge;

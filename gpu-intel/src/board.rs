@@ -144,7 +144,7 @@ fn board(sysfs: &Path, function: PciFunction, drm: &[DrmNode], errors: &mut Vec<
     Board {
         id: DeviceId::from_pci(Vendor::INTEL, function.address),
         virtual_functions: virtual_functions(sysfs, &path, drm, quota),
-        sensors: Sensors::of(&path, &chips, &tiles, total),
+        sensors: Sensors::of(&path, is_xe, &chips, &tiles, total),
         drm: drm_of,
         tiles,
         function,

@@ -42,12 +42,20 @@ pub(crate) struct Sensors {
     fan_rotation: Option<Attribute>,
     /// xe's own judgement.
     health: Option<Attribute>,
+    /// There where the firmware of a GPU of xe's has to be flashed.
+    survivability: Option<PathBuf>,
 }
 
 impl Sensors {
     /// The files of the GPU whose PCI function is at `path`. `total` is the file with the memory
     /// of all tiles, where the driver has one.
-    pub(crate) fn of(path: &Path, chips: &[Hwmon], tiles: &[Tile], total: Option<Attribute>) -> Self {
+    pub(crate) fn of(
+        path: &Path,
+        is_xe: bool,
+        chips: &[Hwmon],
+        tiles: &[Tile],
+        total: Option<Attribute>,
+    ) -> Self {
         let status = "power/runtime_status";
         let mut sensors = Self {
             path: path.to_path_buf(),
@@ -56,6 +64,7 @@ impl Sensors {
             memory: tiles.iter().map(|tile| tile.memory.clone()).collect(),
             gts: tiles.iter().map(|tile| tile.gt.clone()).collect(),
             health: Some(Attribute::new(path.join("gpu_health"), "gpu_health")).filter(Attribute::exists),
+            survivability: is_xe.then(|| path.join("survivability_mode")),
             ..Self::default()
         };
         if let Some(chip) = chips.iter().find(|chip| matches!(chip.name.as_str(), "i915" | "xe")) {
@@ -106,7 +115,7 @@ impl Sensors {
     /// xe's own judgement: `gpu_health`, and `survivability_mode`, which is there where the firmware has to be
     /// flashed, and which root alone may read (kernel: "Xe Device Wedging", `xe_survivability_mode.c`).
     fn judgement(&self) -> Result<DriverHealth, Absence> {
-        if self.path.join("survivability_mode").exists() {
+        if self.survivability.as_ref().is_some_and(|path| path.exists()) {
             return Ok(DriverHealth::NeedsFirmware);
         }
         let file = self.health.as_ref().ok_or(Absence::NotSupported { why: "the driver does not judge" })?;

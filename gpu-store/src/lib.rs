@@ -10,6 +10,8 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod extent;
 mod follower;
 mod forward;
@@ -26,6 +28,8 @@ mod stream;
 mod verify;
 
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "etcd")]
+pub use etcd::{EtcdConfig, EtcdJournal, Lease, LeaseState};
 pub use extent::Extent;
 pub use follower::Follower;
 pub use journal::{Append, Journal, Snapshot};

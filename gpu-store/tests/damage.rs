@@ -75,9 +75,11 @@ fn records(journal: &dyn Journal) -> Result<Vec<Vec<u8>>, Error> {
     Ok(records)
 }
 
-/// Opens what is there, reads all of it, and goes on.
-#[allow(clippy::type_complexity)]
-fn tried(store: &Path) -> Result<(Vec<u8>, Vec<Vec<u8>>, Position), Error> {
+/// The state, the records and the end of a store.
+type Whole = (Vec<u8>, Vec<Vec<u8>>, Position);
+
+/// Opens what is there and reads all of it.
+fn tried(store: &Path) -> Result<Whole, Error> {
     let keeper = Keeper::open(SqliteJournal::open(store)?, node())?;
     verify(keeper.journal(), &stream())?;
     let ledger = keeper.ledger();

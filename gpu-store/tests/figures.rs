@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use folder::Folder;
 use gpu_core::ledger::{Body, Entry, EntryId, Ledger, NodeName, Position};
 use gpu_core::stored;
-use gpu_store::{Append, Journal, Keeper, Policy, Snapshot, SqliteJournal, Stream};
+use gpu_store::{Append, Journal, Keeper, MemoryJournal, Policy, Snapshot, SqliteJournal, Stream};
 use rusqlite::{Connection, params};
 
 fn stream() -> Stream {
@@ -33,6 +33,13 @@ fn node() -> NodeName {
 
 fn keeper(file: &Path) -> Keeper<SqliteJournal> {
     let journal = SqliteJournal::open(file).expect("it opens");
+    // A log that grows has the file system write down its length, too: it is as long as it gets. What
+    // makes it so stands before the ledger's entries, as on the bare side.
+    let other = Stream::statements(node());
+    for after in 0..6 {
+        let grown = journal.append(&other, Position(after), &[&[1; 1 << 20]]).expect("there is room");
+        assert_eq!(grown, Append::Appended { last: Position(after + 1) });
+    }
     // Without snapshots: the bare side has none.
     let keeper = Keeper::open_with(journal, node(), Policy::default().every(0)).expect("it opens");
     let boards = Body::Inventory((0..8).map(|gpu| site::cut(gpu, 0..7)).collect());
@@ -68,7 +75,10 @@ impl Bare {
             stream INTEGER NOT NULL, position INTEGER NOT NULL, bytes BLOB NOT NULL,
             PRIMARY KEY (stream, position)) STRICT, WITHOUT ROWID";
         connection.execute_batch(table).expect("SQLite");
-        Self { connection, last: 0 }
+        let mut bare = Self { connection, last: 0 };
+        // As long a log as ours.
+        (0..6).for_each(|_| bare.insert(&[1; 1 << 20]));
+        bare
     }
 
     fn insert(&mut self, record: &[u8]) {
@@ -79,59 +89,84 @@ impl Bare {
     }
 }
 
-/// Entries a second of both sides, each the whole of its turns and its fastest turn.
-fn side_by_side(folder: &Folder, turns: u32, block: u32) -> ((f64, f64), (f64, f64)) {
+/// How long each of so many entries took: ours and the bare row, one after the other, who is first
+/// by turns. What the file system does for one of both is soon done for the other, too.
+fn side_by_side(folder: &Folder, entries: u32) -> [Vec<Duration>; 2] {
     let keeper = keeper(&folder.store());
     let mut bare = Bare::new(&folder.path().join("bare.db"));
-    let mut times = [(Duration::ZERO, Duration::MAX); 2];
-    for turn in 0..turns {
-        let numbers = u128::from(turn * block)..u128::from((turn + 1) * block);
-        let mut records = Vec::new();
-        let mut preview = Ledger::clone(&keeper.ledger());
-        for number in numbers.clone() {
-            let entry = step(&preview, 0, number);
-            records.push(stored::encode(preview.next(), &entry));
-            preview.apply(&entry).expect("it is taken");
-        }
-        let start = Instant::now();
-        for number in numbers {
-            let entry = step(&keeper.ledger(), 0, number);
-            keeper.apply(&entry).expect("it is taken");
-        }
-        let ours = start.elapsed();
-        let start = Instant::now();
-        records.iter().for_each(|record| bare.insert(record));
-        let theirs = start.elapsed();
-        for (time, new) in times.iter_mut().zip([ours, theirs]) {
-            *time = (time.0 + new, time.1.min(new));
+    let mut times = [Vec::new(), Vec::new()];
+    for number in 0..entries {
+        let ledger = keeper.ledger();
+        let entry = step(&ledger, 0, u128::from(number));
+        let record = stored::encode(ledger.next(), &entry);
+        drop(ledger);
+        for side in [number % 2, (number + 1) % 2] {
+            let start = Instant::now();
+            if side == 0 {
+                keeper.apply(&entry).expect("it is taken");
+            } else {
+                bare.insert(&record);
+            }
+            times[side as usize].push(start.elapsed());
         }
     }
-    let rate = |count: u32, time: Duration| f64::from(count) / time.as_secs_f64();
-    let of = |(total, best)| (rate(turns * block, total), rate(block, best));
-    (of(times[0]), of(times[1]))
+    times
 }
 
 #[test]
 #[ignore = "a figure: for a release build"]
 fn an_entry_costs_little_more_than_its_row() {
-    for (what, folder, turns, block) in
-        [("on the drive", Folder::new(), 30, 30), ("in memory", Folder::fast(), 60, 300)]
+    for (what, folder, entries) in
+        [("on the drive", Folder::new(), 3_000), ("in memory", Folder::fast(), 30_000)]
     {
-        let (ours, bare) = side_by_side(&folder, turns, block);
+        let mut times = side_by_side(&folder, entries);
+        let rate = |times: &[Duration]| times.len() as f64 / times.iter().sum::<Duration>().as_secs_f64();
+        let all = times.each_ref().map(|times| rate(times));
+        times.iter_mut().for_each(|times| times.sort_unstable());
+        let most = times.each_ref().map(|times| rate(&times[..times.len() * 9 / 10]));
+        let median = times.each_ref().map(|times| times[times.len() / 2]);
         println!(
-            "{what}: {:.0}/s, a bare row {:.0}/s: {:.2} of it; fastest {:.0}/s and {:.0}/s: {:.2}",
-            ours.0,
-            bare.0,
-            ours.0 / bare.0,
-            ours.1,
-            bare.1,
-            ours.1 / bare.1
+            "{what}: {:.0}/s, a bare row {:.0}/s: {:.2} of it; without the slowest tenth {:.0}/s and {:.0}/s: {:.2}; \
+             medians {:.1?} and {:.1?}",
+            all[0],
+            all[1],
+            all[0] / all[1],
+            most[0],
+            most[1],
+            most[0] / most[1],
+            median[0],
+            median[1]
         );
         if what == "on the drive" {
-            let ratio = (ours.0 / bare.0).max(ours.1 / bare.1);
+            // What else the machine does makes some of either side slow beyond measure.
+            let ratio = (all[0] / all[1]).max(most[0] / most[1]);
             assert!(ratio >= 0.8, "{ratio} of a bare row's");
         }
     }
+}
+
+/// What judging, encoding and queueing cost where a journal costs next to nothing: no promise.
+#[test]
+#[ignore = "a figure: for a release build"]
+fn what_a_keeper_adds() {
+    const ENTRIES: u32 = 3000;
+    let journal = MemoryJournal::new();
+    let keeper = Keeper::open_with(&journal, node(), Policy::default().every(0)).expect("it opens");
+    let boards = Body::Inventory((0..8).map(|gpu| site::cut(gpu, 0..7)).collect());
+    keeper.apply(&keeper.entry(EntryId(1), boards)).expect("it is taken");
+    // The half of the node is held.
+    for unit in 28..56 {
+        keeper.apply(&step(&keeper.ledger(), unit, 0)).expect("it is free");
+    }
+    let mut number = 0;
+    let kept = fastest(20, || {
+        for _ in 0..ENTRIES {
+            keeper.apply(&step(&keeper.ledger(), 0, number)).expect("it is taken");
+            number += 1;
+        }
+    });
+    println!("a keeper over memory: {:.0} entries/s", f64::from(ENTRIES) / kept.1.as_secs_f64());
+    assert_eq!(u128::from(journal.extent(&stream()).expect("it is there").last.0), 29 + number);
 }
 
 #[test]

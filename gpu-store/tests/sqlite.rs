@@ -432,6 +432,34 @@ fn a_hole_in_the_records_is_named() {
     }
 }
 
+/// A name that is damaged in the table or in its index would be a stream of which nobody has heard,
+/// and its units free.
+#[test]
+fn a_damaged_name_is_named() {
+    let folder = Folder::new();
+    append(&open(&folder.store()), 0, &[b"one"]);
+    let whole = fs::read(folder.store()).expect("it is there");
+    let name = stream().to_string();
+    let found = whole.windows(name.len()).enumerate().filter(|(_, at)| *at == name.as_bytes());
+    let places: Vec<usize> = found.map(|(at, _)| at).collect();
+    assert_eq!(places.len(), 2, "in the table and in its index");
+    for at in places {
+        let mut damaged = whole.clone();
+        damaged[at + name.len() - 1] ^= 2;
+        fs::write(folder.store(), &damaged).expect("ours");
+        for marks in [true, false] {
+            if !marks {
+                fs::write(beside(&folder.store(), "-mark"), b"").expect("ours");
+            }
+            assert_eq!(
+                refused(SqliteJournal::open(folder.store())).0,
+                ErrorKind::Damaged,
+                "byte {at}, marks: {marks}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_keeper_and_a_follower_over_one_file() {
     let folder = Folder::new();

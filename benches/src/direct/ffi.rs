@@ -21,6 +21,7 @@ type Remapped = unsafe extern "C" fn(Device, *mut c_uint, *mut c_uint, *mut c_ui
 type Memory = unsafe extern "C" fn(Device, *mut sys::nvmlMemory_v2_t) -> Return;
 type Rates = unsafe extern "C" fn(Device, *mut sys::nvmlUtilization_t) -> Return;
 type Fields = unsafe extern "C" fn(Device, c_int, *mut sys::nvmlFieldValue_t) -> Return;
+type Fabric = unsafe extern "C" fn(Device, *mut sys::nvmlGpuFabricInfoV_t) -> Return;
 type Processes = unsafe extern "C" fn(Device, *mut c_uint, Rows) -> Return;
 type Busy = unsafe extern "C" fn(
     Device,
@@ -32,10 +33,14 @@ type Busy = unsafe extern "C" fn(
 /// As many rows as gpu-nvidia has room for.
 const ROWS: usize = 1024;
 
+/// Fields that a sample asks for: heat of the memory, pages retired for two reasons and pending, the recovery
+/// action, and the state of each of the board's 18 links.
+const FIELDS: usize = 5 + 18;
+
 /// What one GPU answered, as NVML gives it.
 #[derive(Debug, Default, Clone, Copy)]
 struct Answers {
-    numbers: [c_uint; 8],
+    numbers: [c_uint; 10],
     chosen: [c_uint; 9],
     wide: [c_ulonglong; 2],
     pairs: [(c_uint, c_uint); 3],
@@ -43,7 +48,8 @@ struct Answers {
     remapped: [c_uint; 4],
     memory: [c_ulonglong; 4],
     rates: (c_uint, c_uint),
-    memory_heat: c_uint,
+    fields: [c_uint; FIELDS],
+    fabric: (u8, c_uint),
     processes: [c_uint; 4],
 }
 
@@ -51,7 +57,7 @@ struct Answers {
 /// once, buffers kept.
 #[derive(Debug)]
 pub struct Direct {
-    numbers: [Number; 8],
+    numbers: [Number; 10],
     chosen: [(Chosen, c_uint); 9],
     wide: [Wide; 2],
     pairs: [Pair; 3],
@@ -60,6 +66,7 @@ pub struct Direct {
     memory: Memory,
     rates: Rates,
     fields: Fields,
+    fabric: Fabric,
     processes: [Processes; 3],
     busy: Busy,
     devices: Vec<Device>,
@@ -100,6 +107,8 @@ impl Direct {
                 found(&lib.nvmlDeviceGetFanSpeed),
                 found(&lib.nvmlDeviceGetCurrPcieLinkGeneration),
                 found(&lib.nvmlDeviceGetCurrPcieLinkWidth),
+                found(&lib.nvmlDeviceGetMaxPcieLinkGeneration),
+                found(&lib.nvmlDeviceGetMaxPcieLinkWidth),
                 found(&lib.nvmlDeviceGetPcieReplayCounter),
             ],
             chosen: [
@@ -127,6 +136,7 @@ impl Direct {
             memory: found(&lib.nvmlDeviceGetMemoryInfo_v2),
             rates: found(&lib.nvmlDeviceGetUtilizationRates),
             fields: found(&lib.nvmlDeviceGetFieldValues),
+            fabric: found(&lib.nvmlDeviceGetGpuFabricInfoV),
             processes: [
                 found(&lib.nvmlDeviceGetComputeRunningProcesses_v3),
                 found(&lib.nvmlDeviceGetGraphicsRunningProcesses_v3),
@@ -179,10 +189,21 @@ impl Direct {
             }
             let [corrected, uncorrected, pending, failed] = &mut answers.remapped;
             (self.remapped)(device, corrected, uncorrected, pending, failed);
-            let mut field: sys::nvmlFieldValue_t = std::mem::zeroed();
-            field.fieldId = 82;
-            (self.fields)(device, 1, &mut field);
-            answers.memory_heat = field.value.uiVal;
+            let mut fields: [sys::nvmlFieldValue_t; FIELDS] = std::mem::zeroed();
+            for (field, id) in fields.iter_mut().zip([82, 29, 30, 31, 230]) {
+                field.fieldId = id;
+            }
+            for (field, link) in fields[5..].iter_mut().zip(0..) {
+                (field.fieldId, field.scopeId) = (165, link);
+            }
+            (self.fields)(device, FIELDS as c_int, fields.as_mut_ptr());
+            for (field, answer) in fields.iter().zip(&mut answers.fields) {
+                *answer = field.value.uiVal;
+            }
+            let mut fabric: sys::nvmlGpuFabricInfoV_t = std::mem::zeroed();
+            fabric.version = size_of::<sys::nvmlGpuFabricInfoV_t>() as u32 | 3 << 24;
+            (self.fabric)(device, &mut fabric);
+            answers.fabric = (fabric.state, fabric.healthMask);
             for (function, count) in self.processes.iter().zip(&mut answers.processes) {
                 *count = ROWS as c_uint;
                 function(device, count, self.rows.as_mut_ptr());

@@ -44,6 +44,8 @@ pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
     if let Some(ecc) = &gpu.ecc {
         plan.text(&path, "ras/umc_err_count", format!("ue: {}\nce: {}\n", ecc.uncorrected, ecc.corrected));
         plan.text(&path, "ras/gfx_err_count", "ue: 0\nce: 0\n");
+        // Which blocks count: bit 0 the memory controllers, bit 2 the shader engines.
+        plan.text(&path, "ras/features", "feature mask: 0x5\n");
         // A line for each page: where it is, how large, and that it is retired.
         let flag = |n| if n + 1 == ecc.retired_pages && ecc.retired_pending { 'P' } else { 'R' };
         let page = |n| format!("0x{n:08x} : 0x00001000 : {}\n", flag(n));

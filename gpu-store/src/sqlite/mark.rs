@@ -65,7 +65,7 @@ impl Marks {
         }
         let mut marks = Vec::new();
         for (stream, slot) in (1..).zip(bytes.chunks_exact(SIZE)) {
-            let number = |at: usize| u64::from_le_bytes(slot[at..at + 8].try_into().unwrap_or_default());
+            let number = |at: usize| u64::from_le_bytes(first(&slot[at..]));
             let (last, name, check) = (number(0), number(8), number(16));
             if (last, name, check) == (0, 0, 0) {
                 continue;
@@ -92,11 +92,25 @@ impl Marks {
             to.copy_from_slice(&from.to_le_bytes());
         }
         let write = |mut file: &File| -> io::Result<()> {
+            // Another process may have come further meanwhile.
+            let mut there = [0; SIZE];
+            file.seek(SeekFrom::Start(offset))?;
+            if file.read_exact(&mut there).is_ok()
+                && u64::from_le_bytes(first(&there)) > last.0
+                && there[8..16] == slot[8..16]
+            {
+                return Ok(());
+            }
             file.seek(SeekFrom::Start(offset))?;
             file.write_all(&slot)
         };
         drop(write(&self.file.lock().unwrap_or_else(PoisonError::into_inner)));
     }
+}
+
+/// The first eight bytes.
+fn first(bytes: &[u8]) -> [u8; 8] {
+    bytes.first_chunk().copied().unwrap_or_default()
 }
 
 const fn joined(last: u64, name: u64) -> u64 {
