@@ -19,21 +19,24 @@ pub struct Installed {
 /// The library, built in the profile in which this program was.
 fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let here = std::env::current_exe().expect("a program knows its own file");
-        let profile = here.ancestors().find(|folder| folder.join("deps").is_dir());
-        let profile = profile.expect("cargo builds into a profile's folder");
-        let target = profile.parent().expect("a profile's folder is in a target folder");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--locked", "-p", "gpu-sim-nvml", "--target-dir"]).arg(target);
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the project");
-        let status = cargo.current_dir(root).status().expect("cargo runs");
-        assert!(status.success(), "cargo build -p gpu-sim-nvml failed");
-        profile.join("libgpu_sim_nvml.so")
-    })
+    BUILT.get_or_init(|| build("gpu-sim-nvml", "libgpu_sim_nvml.so"))
+}
+
+/// The library of a package, built in the profile in which this program was.
+pub(crate) fn build(package: &str, file: &str) -> PathBuf {
+    let here = std::env::current_exe().expect("a program knows its own file");
+    let profile = here.ancestors().find(|folder| folder.join("deps").is_dir());
+    let profile = profile.expect("cargo builds into a profile's folder");
+    let target = profile.parent().expect("a profile's folder is in a target folder");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--locked", "-p", package, "--target-dir"]).arg(target);
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the project");
+    let status = cargo.current_dir(root).status().expect("cargo runs");
+    assert!(status.success(), "cargo build -p {package} failed");
+    profile.join(file)
 }
 
 impl Installed {

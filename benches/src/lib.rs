@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p gpu-benches --bin ratios` prints the ratios that `BENCHMARKS.md` holds
 //! and fails when one is over what is promised; `cargo bench -p gpu-benches --features criterion`
-//! follows the times behind them from change to change.
+//! follows the times behind them from change to change. `cargo run --release -p gpu-benches --features
+//! level-zero --bin level_zero` prints what Level Zero adds to reading files.
 //!
 //! | module | what it has |
 //! |---|---|
@@ -11,6 +12,7 @@
 //! | [`Written`] | a simulated machine's trees in a folder of their own |
 //! | [`bare`] | the files of a sample, opened, read and closed |
 //! | [`clients`] | clients of DRM: a machine full of them, their files read bare, their text split |
+//! | `beside` | the simulated Level Zero driver beside a machine's trees (feature `level-zero`) |
 //! | [`Ratio`] | two ways of doing the same, timed side by side |
 //! | [`Counting`] | an allocator that counts |
 //! | [`Crowd`] | real processes that sleep and hold descriptors |
@@ -19,6 +21,8 @@
 #![deny(unsafe_code)]
 
 pub mod bare;
+#[cfg(feature = "level-zero")]
+pub mod beside;
 pub mod calls;
 pub mod clients;
 mod counting;

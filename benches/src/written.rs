@@ -64,6 +64,13 @@ impl Written {
         self.world.machine()
     }
 
+    /// Where those trees are, and the clock of their machine.
+    #[cfg(feature = "level-zero")]
+    pub(crate) fn place(&self) -> (Roots, Arc<dyn Clock>) {
+        let roots = Roots::default().sysfs(self.tree.sysfs()).proc(self.tree.proc());
+        (roots, Arc::new(self.world.clock().clone()))
+    }
+
     /// The reader of those trees, for AMD's or Intel's GPUs.
     ///
     /// # Panics
@@ -74,7 +81,13 @@ impl Written {
         let clock: Arc<dyn Clock> = Arc::new(self.world.clock().clone());
         let Discovery { backend, outcome, .. } = match vendor {
             Vendor::AMD => gpu_amd::discover(&gpu_amd::Options::new(roots).clock(clock)),
-            Vendor::INTEL => gpu_intel::discover(&gpu_intel::Options::new(roots).clock(clock)),
+            Vendor::INTEL => {
+                let options = gpu_intel::Options::new(roots).clock(clock);
+                // Nothing of this machine's own is started.
+                #[cfg(feature = "level-zero")]
+                let options = options.without_level_zero();
+                gpu_intel::discover(&options)
+            }
             other => panic!("{other} has no reader of trees"),
         };
         backend.unwrap_or_else(|| panic!("{outcome}"))

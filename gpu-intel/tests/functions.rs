@@ -199,6 +199,34 @@ fn each_function_has_what_is_said_of_it() {
     }
 }
 
+/// Quotas are set before the functions are there: the drivers show their files from the start, for as
+/// many as there could be.
+#[test]
+fn a_first_cut_sets_quotas_of_functions_that_are_not_there_yet() {
+    for (preset, most, gib) in [("flex-170-2", 31, 1), ("max-1550-4", 63, 2)] {
+        let mut machine = Machine::preset(preset).unwrap();
+        machine.workloads.clear();
+        machine.gpus.truncate(1);
+        let total = machine.gpus[0].memory.total;
+        let node = Node::of(machine);
+        let _driver = node.driver();
+        assert_eq!(node.memories(), [], "{preset}");
+        let spec = FunctionSpec::new().memory(Bytes::gib(gib)).exec_quantum_ms(15);
+        // More than a few, and as many as memory is left for.
+        for count in [9, most.min(total.get() / Bytes::gib(gib).get()) as usize - 1] {
+            let done = node.cut(&vec![spec; count]).unwrap();
+            assert_eq!(done.made.len(), count, "{preset}");
+            assert_eq!(node.memories(), vec![Bytes::gib(gib); count], "{preset}");
+            let slices = done.state.device.partitions().filter_map(|part| part.time_slice.value());
+            assert_eq!(slices.filter(|of| **of == Nanoseconds::from_millis(15)).count(), count, "{preset}");
+            assert!(node.cut(&[]).unwrap().made.is_empty());
+        }
+        // One more than the hardware has is refused, and not for want of files.
+        assert_eq!(node.cut(&vec![FunctionSpec::new(); most as usize + 1]).unwrap_err().kind(), "invalid");
+        assert!(node.file(&format!("drm/card1/prelim_iov/vf{most}/gt0/lmem_quota")).is_file());
+    }
+}
+
 /// Everything that can be refused is refused before anything is written.
 #[test]
 fn what_cannot_be_is_refused_before_anything_is_touched() {

@@ -29,16 +29,11 @@ pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
         let by_hand = intel.provisions.iter().any(|of| of.memory != gpu_core::Bytes::ZERO);
         plan.line(&card, "prelim_iov/pf/auto_provisioning", u8::from(!by_hand));
     }
-    let live = intel.vfs.iter().map(|vf| vf.number).max().unwrap_or(0);
-    let shown = if intel.total_vfs > MOST_SHOWN { live } else { intel.total_vfs };
-    for number in 1..=shown {
+    // The drivers have these files from the start, for every function that there could be.
+    for number in 1..=intel.total_vfs {
         quotas(plan, &path, gpu, intel, number);
     }
 }
-
-/// The drivers have files for every function that there could be. Of a GPU that could have more than
-/// this, the trees have those of functions that are there alone.
-const MOST_SHOWN: u32 = 8;
 
 /// The card's folder below the GPU's.
 pub(super) fn card(path: &Path, gpu: &Gpu) -> PathBuf {
