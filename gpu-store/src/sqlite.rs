@@ -220,10 +220,25 @@ fn connect(file: &Path, options: &SqliteOptions) -> Result<Connection, Error> {
     }
     connection.busy_timeout(options.busy).map_err(|e| fault::of(file, e))?;
     schema::recognise(&connection, file)?;
-    configure(&connection, options).map_err(|e| fault::of(file, e))?.map_err(|mode| {
+    let configured = patiently(options.busy, || configure(&connection, options));
+    configured.map_err(|e| fault::of(file, e))?.map_err(|mode| {
         fault::new(ErrorKind::Io, file, format!("its journal is {mode}, and no write-ahead log is to be had"))
     })?;
     Ok(connection)
+}
+
+/// Asks again while somebody else is at work. SQLite waits by itself, but not where two who wait would
+/// wait for each other: of several who make a write-ahead log at once, it sends all but one away.
+fn patiently<T>(patience: Duration, mut attempt: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let answer = attempt();
+        let is_busy = matches!(&answer, Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy));
+        if !is_busy || Instant::now() >= deadline {
+            return answer;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Sets what is a connection's own; the mode of its journal where that is not the one asked for.
