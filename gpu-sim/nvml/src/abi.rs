@@ -142,15 +142,17 @@ structs! {
         version: c_uint, count: c_uint, first: usize, second: usize, metrics: [GpmMetric; 210],
     }
     /// `nvmlGpuFabricInfo_t`.
-    FabricV1 { cluster: [u8; 16], status: c_uint, clique: c_uint, state: u8 }
-    /// `nvmlGpuFabricInfo_v2_t`.
+    FabricV1 { cluster: [u8; 16], status: c_uint, clique: c_uint, state: u8, rest: [u8; 3] }
+    /// `nvmlGpuFabricInfo_v2_t`. NVIDIA's Python bindings read the padding as a part of the state, so
+    /// that it has to be zero.
     FabricV2 {
-        version: c_uint, cluster: [u8; 16], status: c_uint, clique: c_uint, state: u8, health: c_uint,
+        version: c_uint, cluster: [u8; 16], status: c_uint, clique: c_uint, state: u8, padding: [u8; 3],
+        health: c_uint,
     }
-    /// `nvmlGpuFabricInfo_v3_t`.
+    /// `nvmlGpuFabricInfo_v3_t`, of which the same holds.
     FabricV3 {
-        version: c_uint, cluster: [u8; 16], status: c_uint, clique: c_uint, state: u8, health: c_uint,
-        summary: u8,
+        version: c_uint, cluster: [u8; 16], status: c_uint, clique: c_uint, state: u8, padding: [u8; 3],
+        health: c_uint, summary: u8, rest: [u8; 3],
     }
     /// `nvmlEventData_t`.
     EventData { device: usize, event: c_ulonglong, data: c_ulonglong, gi: c_uint, ci: c_uint }

@@ -36,13 +36,15 @@ fn versioned_fabric(state: &State, device: Device, info: Out<FabricV3>) -> Resul
     let (second, third) = (version::<FabricV2>(2), version::<FabricV3>(3));
     let asked = info.cast::<c_uint>().get()?;
     let &FabricSpec { state: joined, status, health, summary } = fabric(state, device)?;
-    let (cluster, clique) = (CLUSTER, 1);
+    let (cluster, clique, state, padding) = (CLUSTER, 1, joined, [0; 3]);
     match asked {
         _ if asked == third => {
-            info.put(FabricV3 { version: third, cluster, status, clique, state: joined, health, summary })
+            let (version, rest) = (third, [0; 3]);
+            info.put(FabricV3 { version, cluster, status, clique, state, padding, health, summary, rest })
         }
         _ if asked == second => {
-            info.cast().put(FabricV2 { version: second, cluster, status, clique, state: joined, health })
+            let version = second;
+            info.cast().put(FabricV2 { version, cluster, status, clique, state, padding, health })
         }
         _ => Err(Code::ARGUMENT_VERSION_MISMATCH),
     }
@@ -192,7 +194,7 @@ nvml! {
 nvml! {
     fn nvmlDeviceGetGpuFabricInfo(device: Device, info: Out<FabricV1>) |s| {
         let of = fabric(s, device)?;
-        info.put(FabricV1 { cluster: CLUSTER, status: of.status, clique: 1, state: of.state })
+        info.put(FabricV1 { cluster: CLUSTER, status: of.status, clique: 1, state: of.state, rest: [0; 3] })
     };
     fn nvmlDeviceGetGpuFabricInfoV(device: Device, info: Out<FabricV3>) |s| {
         versioned_fabric(s, device, info)
