@@ -62,6 +62,8 @@
 //! | render node of a partition | the first's for all: absent here | its own | gpu-amd; 6.4.1 is right too |
 //! | a partition's numbers | the whole GPU's again: absent here | its own | gpu-amd |
 //! | memory activity of APUs | none | from gpu_metrics | gpu-amd |
+//! | retired pages that wait | the library has them, this crate does not ask | from the driver's list | gpu-amd |
+//! | what a PCIe link could be | none | generation and width at most | gpu-amd |
 //! | distance over PCIe | hops: see [`RocmSmiBackend::paths`] | the nearest common bridge | both |
 //! | compute units of a process | per cent of full dies: absent here | units | gpu-amd: dies are cut down |
 //!

@@ -105,6 +105,8 @@ impl Compared<'_> {
             }
             Metric::Energy => self.seen.insert("newer gpu_metrics"),
             Metric::MemoryBusy => self.seen.insert("memory activity of APUs"),
+            Metric::RetiredPagesPending => self.seen.insert("retired pages that wait"),
+            Metric::PcieGenerationMax | Metric::PcieWidthMax => self.seen.insert("what a PCIe link could be"),
             _ => {
                 assert!(absence.to_string().contains("gpu_metrics"), "{at}: {absence}");
                 true
