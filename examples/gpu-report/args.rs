@@ -7,6 +7,9 @@ use std::time::Duration;
 use gpu_accounting::Vendor;
 use lexopt::prelude::*;
 
+use crate::roots::Roots;
+use crate::vendor::vendor;
+
 pub const HELP: &str = "\
 gpu-report: every GPU of a machine, how it is cut, and who is on it
 
@@ -27,6 +30,9 @@ usage: gpu-report [OPTIONS]
   --help              print this
 ";
 
+/// The options of [`Roots`] that there are.
+const ROOTS: [&str; 3] = ["sysfs-root", "proc-root", "nvml"];
+
 /// What the command line asks for.
 pub enum Asked {
     Help,
@@ -38,9 +44,7 @@ pub struct Args {
     pub json: bool,
     pub sim: Option<String>,
     pub vendors: Vec<Vendor>,
-    pub sysfs_root: Option<PathBuf>,
-    pub proc_root: Option<PathBuf>,
-    pub nvml: Option<PathBuf>,
+    pub roots: Roots,
     pub record: Option<Recording>,
     pub replay: Option<PathBuf>,
     pub at: Option<u64>,
@@ -64,9 +68,10 @@ impl Args {
                 Long("json") => args.json = true,
                 Long("sim") => args.sim = Some(parser.value()?.string()?),
                 Long("vendor") => args.vendors.push(vendor(&parser.value()?.string()?)?),
-                Long("sysfs-root") => args.sysfs_root = Some(directory(parser.value()?)?),
-                Long("proc-root") => args.proc_root = Some(directory(parser.value()?)?),
-                Long("nvml") => args.nvml = Some(parser.value()?.into()),
+                Long(option) if ROOTS.contains(&option) => {
+                    let option = option.to_owned();
+                    args.roots.take(&option, &mut parser)?;
+                }
                 Long("record") => file = Some(PathBuf::from(parser.value()?)),
                 Long("looks") => looks = Some(parser.value()?.parse::<u32>()?),
                 Long("every") => every = Some(seconds(&parser.value()?.string()?)?),
@@ -77,7 +82,7 @@ impl Args {
                 other => return Err(other.unexpected()),
             }
         }
-        let real_input = args.sysfs_root.is_some() || args.proc_root.is_some() || args.nvml.is_some();
+        let real_input = args.roots.are_given();
         if args.sim.is_some() && real_input {
             return Err(
                 "--sim replaces the whole machine; leave out --sysfs-root, --proc-root and --nvml".into()
@@ -109,19 +114,4 @@ fn seconds(text: &str) -> Result<Duration, lexopt::Error> {
     seconds
         .map(Duration::from_secs_f64)
         .ok_or_else(|| format!("--every {text:?}: seconds between 0.01 and 604800 are asked for").into())
-}
-
-/// A vendor that this program knows.
-fn vendor(name: &str) -> Result<Vendor, lexopt::Error> {
-    let known = [Vendor::NVIDIA, Vendor::AMD, Vendor::INTEL];
-    known
-        .into_iter()
-        .find(|vendor| vendor.as_str() == name)
-        .ok_or_else(|| format!("no vendor {name:?}; there are nvidia, amd and intel").into())
-}
-
-/// A root that does not exist would read as a machine without GPU.
-fn directory(path: OsString) -> Result<PathBuf, lexopt::Error> {
-    let path = PathBuf::from(path);
-    if path.is_dir() { Ok(path) } else { Err(format!("{} is not a directory", path.display()).into()) }
 }

@@ -19,12 +19,16 @@ mod matrix;
 #[path = "../shared/paint.rs"]
 mod paint;
 mod record;
+#[path = "../shared/roots.rs"]
+mod roots;
 #[path = "../shared/simulated.rs"]
 mod simulated;
 mod snapshot;
 #[path = "../shared/table.rs"]
 mod table;
 mod text;
+#[path = "../shared/vendor.rs"]
+mod vendor;
 
 use std::io::Write;
 use std::process::ExitCode;

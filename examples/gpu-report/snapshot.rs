@@ -8,7 +8,6 @@ use gpu_sim::World;
 
 use crate::args::Args;
 use crate::record;
-use crate::simulated::is_simulated;
 
 pub struct Snapshot {
     /// The name of the simulated machine, when it is one.
@@ -44,18 +43,8 @@ impl Snapshot {
             let (replay, damage) = record::replay(file, args.at)?;
             return Ok(Self { damage, ..Self::of(&builder.replay(&replay).build()) });
         }
-        if let Some(root) = &args.sysfs_root {
-            builder = builder.sysfs_root(root);
-        }
-        if let Some(root) = &args.proc_root {
-            builder = builder.proc_root(root);
-        }
-        if let Some(library) = &args.nvml {
-            builder = builder.nvml(library);
-        }
-        let node = builder.build();
-        let is_simulated = args.nvml.as_deref().is_some_and(is_simulated);
-        let simulated = is_simulated.then(|| "a simulated NVML".to_owned());
+        let node = args.roots.put(builder).build();
+        let simulated = args.roots.simulated().map(|_| "a simulated NVML".to_owned());
         if let Some(recording) = &args.record {
             record::record(&node, None, simulated.as_deref(), recording)?;
         }

@@ -10,6 +10,7 @@ use gpu_accounting::meter::{Baseline, By, IdlePower, Rules};
 use lexopt::prelude::*;
 
 use crate::period::{self, Period};
+use crate::roots::Roots;
 
 pub const HELP: &str = "\
 gpu-bill: who held and used how much of which GPU, over a period
@@ -45,6 +46,9 @@ show: add the statements of a period up
   --help               print this
 ";
 
+/// The options of [`Roots`] that there are.
+const ROOTS: [&str; 5] = ["sysfs-root", "proc-root", "cgroup-root", "host-root", "nvml"];
+
 /// What the command line asks for.
 pub enum Asked {
     Help,
@@ -61,11 +65,7 @@ pub struct Collect {
     pub node: Option<NodeName>,
     pub rules: Rules,
     pub sim: Option<String>,
-    pub sysfs_root: Option<PathBuf>,
-    pub proc_root: Option<PathBuf>,
-    pub cgroup_root: Option<PathBuf>,
-    pub host_root: Option<PathBuf>,
-    pub nvml: Option<PathBuf>,
+    pub roots: Roots,
 }
 
 pub struct Show {
@@ -132,11 +132,10 @@ fn collect(parser: &mut lexopt::Parser) -> Parsed<Asked> {
             Long("idle") => args.rules.idle_power = idle(&parser.value()?.string()?)?,
             Long("baseline") => args.rules.baseline = baseline(&parser.value()?.string()?)?,
             Long("sim") => args.sim = Some(parser.value()?.string()?),
-            Long("sysfs-root") => args.sysfs_root = Some(directory(parser.value()?)?),
-            Long("proc-root") => args.proc_root = Some(directory(parser.value()?)?),
-            Long("cgroup-root") => args.cgroup_root = Some(directory(parser.value()?)?),
-            Long("host-root") => args.host_root = Some(directory(parser.value()?)?),
-            Long("nvml") => args.nvml = Some(parser.value()?.into()),
+            Long(option) if ROOTS.contains(&option) => {
+                let option = option.to_owned();
+                args.roots.take(&option, parser)?;
+            }
             Short('h') | Long("help") => return Ok(Asked::Help),
             other => return Err(other.unexpected()),
         }
@@ -148,8 +147,7 @@ fn collect(parser: &mut lexopt::Parser) -> Parsed<Asked> {
 }
 
 fn check(args: &Collect) -> Parsed<()> {
-    let roots = [&args.sysfs_root, &args.proc_root, &args.cgroup_root, &args.host_root, &args.nvml];
-    if args.sim.is_some() && roots.into_iter().any(Option::is_some) {
+    if args.sim.is_some() && args.roots.are_given() {
         return Err("--sim replaces the whole machine; leave out the roots and --nvml".into());
     }
     if args.every > args.close {
@@ -239,10 +237,4 @@ fn format(text: &str) -> Parsed<Format> {
         "json" => Ok(Format::Json),
         other => Err(format!("--format {other:?}: table, csv or json is asked for").into()),
     }
-}
-
-/// A root that does not exist would read as a machine without GPU.
-fn directory(path: OsString) -> Parsed<PathBuf> {
-    let path = PathBuf::from(path);
-    if path.is_dir() { Ok(path) } else { Err(format!("{} is not a directory", path.display()).into()) }
 }

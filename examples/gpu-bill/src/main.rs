@@ -22,6 +22,8 @@ mod file;
 mod given;
 mod json;
 mod period;
+#[path = "../../shared/roots.rs"]
+mod roots;
 #[path = "../../shared/simulated.rs"]
 mod simulated;
 mod source;

@@ -8,7 +8,6 @@ use gpu_accounting::{Nanoseconds, Node};
 use gpu_sim::{Machine, World};
 
 use crate::args::Collect;
-use crate::simulated::is_simulated;
 
 pub struct Source {
     pub node: Node,
@@ -22,35 +21,19 @@ pub struct Source {
 impl Source {
     /// Opens the machine that the command line names.
     pub fn open(args: &Collect) -> Result<Self, Box<dyn Error>> {
-        let mut builder = Node::builder();
         if let Some(name) = &args.sim {
             let machine = Machine::load(name)?;
             let called = args.node.map_or_else(|| machine.name.parse(), Ok)?;
             let world = World::new(machine);
-            let node = builder.machine(world.host()).build();
+            let node = Node::builder().machine(world.host()).build();
             return Ok(Self { node, name: called, simulated: true, world: Some(world) });
         }
-        if let Some(root) = &args.sysfs_root {
-            builder = builder.sysfs_root(root);
-        }
-        if let Some(root) = &args.proc_root {
-            builder = builder.proc_root(root);
-        }
-        if let Some(root) = &args.cgroup_root {
-            builder = builder.cgroup_root(root);
-        }
-        if let Some(root) = &args.host_root {
-            builder = builder.host_root(root);
-        }
-        let simulated = args.nvml.as_deref().is_some_and(is_simulated);
-        if let Some(library) = &args.nvml {
-            builder = builder.nvml(library);
-        }
+        let simulated = args.roots.simulated().is_some();
         let name = match args.node {
             Some(name) => name,
             None => std::fs::read_to_string("/proc/sys/kernel/hostname")?.trim().parse()?,
         };
-        Ok(Self { node: builder.build(), name, simulated, world: None })
+        Ok(Self { node: args.roots.put(Node::builder()).build(), name, simulated, world: None })
     }
 
     /// Lets so much time pass.

@@ -9,6 +9,10 @@ use gpu_accounting::Vendor;
 use gpu_accounting::attribution::MpsRule;
 use lexopt::prelude::*;
 
+use crate::mps::mps;
+use crate::roots::Roots;
+use crate::vendor::vendor;
+
 pub const HELP: &str = "\
 gpu-exporter: GPUs, their partitions, and who uses them, for Prometheus
 
@@ -42,6 +46,9 @@ usage: gpu-exporter [OPTIONS]
   --help               print this
 ";
 
+/// The options of [`Roots`] that there are.
+const ROOTS: [&str; 5] = ["sysfs-root", "proc-root", "cgroup-root", "host-root", "nvml"];
+
 /// What the command line asks for.
 pub enum Asked {
     Help,
@@ -64,11 +71,7 @@ pub struct Args {
     pub sim: Option<String>,
     pub speed: u32,
     pub vendors: Vec<Vendor>,
-    pub sysfs_root: Option<PathBuf>,
-    pub proc_root: Option<PathBuf>,
-    pub cgroup_root: Option<PathBuf>,
-    pub host_root: Option<PathBuf>,
-    pub nvml: Option<PathBuf>,
+    pub roots: Roots,
 }
 
 impl Default for Args {
@@ -89,11 +92,7 @@ impl Default for Args {
             sim: None,
             speed: 1,
             vendors: Vec::new(),
-            sysfs_root: None,
-            proc_root: None,
-            cgroup_root: None,
-            host_root: None,
-            nvml: None,
+            roots: Roots::default(),
         }
     }
 }
@@ -123,11 +122,10 @@ impl Args {
                     args.speed = number("--speed", &parser.value()?.string()?)?.try_into().unwrap_or(u32::MAX)
                 }
                 Long("vendor") => args.vendors.push(vendor(&parser.value()?.string()?)?),
-                Long("sysfs-root") => args.sysfs_root = Some(directory(parser.value()?)?),
-                Long("proc-root") => args.proc_root = Some(directory(parser.value()?)?),
-                Long("cgroup-root") => args.cgroup_root = Some(directory(parser.value()?)?),
-                Long("host-root") => args.host_root = Some(directory(parser.value()?)?),
-                Long("nvml") => args.nvml = Some(parser.value()?.into()),
+                Long(option) if ROOTS.contains(&option) => {
+                    let option = option.to_owned();
+                    args.roots.take(&option, &mut parser)?;
+                }
                 Short('h') | Long("help") => return Ok(Asked::Help),
                 other => return Err(other.unexpected()),
             }
@@ -137,8 +135,7 @@ impl Args {
     }
 
     fn check(&self) -> Result<(), lexopt::Error> {
-        let roots = [&self.sysfs_root, &self.proc_root, &self.cgroup_root, &self.host_root, &self.nvml];
-        if self.sim.is_some() && roots.into_iter().any(Option::is_some) {
+        if self.sim.is_some() && self.roots.are_given() {
             return Err("--sim replaces the whole machine; leave out the roots and --nvml".into());
         }
         if self.speed != 1 && self.sim.is_none() {
@@ -174,28 +171,4 @@ fn seconds(option: &str, text: &str) -> Result<Duration, lexopt::Error> {
 fn number(option: &str, text: &str) -> Result<usize, lexopt::Error> {
     let number = text.parse().ok().filter(|number| (1..=1_000_000).contains(number));
     number.ok_or_else(|| format!("{option} {text:?}: a number from 1 to 1000000 is asked for").into())
-}
-
-fn mps(text: &str) -> Result<MpsRule, lexopt::Error> {
-    match text {
-        "apart" => Ok(MpsRule::KeepApart),
-        "equally" => Ok(MpsRule::Equally),
-        "memory" => Ok(MpsRule::ByMemory),
-        other => Err(format!("no rule {other:?}; there are apart, equally and memory").into()),
-    }
-}
-
-/// A vendor that this program knows.
-fn vendor(name: &str) -> Result<Vendor, lexopt::Error> {
-    let known = [Vendor::NVIDIA, Vendor::AMD, Vendor::INTEL];
-    known
-        .into_iter()
-        .find(|vendor| vendor.as_str() == name)
-        .ok_or_else(|| format!("no vendor {name:?}; there are nvidia, amd and intel").into())
-}
-
-/// A root that does not exist would read as a machine without GPU.
-fn directory(path: OsString) -> Result<PathBuf, lexopt::Error> {
-    let path = PathBuf::from(path);
-    if path.is_dir() { Ok(path) } else { Err(format!("{} is not a directory", path.display()).into()) }
 }

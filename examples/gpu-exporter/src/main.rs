@@ -12,11 +12,17 @@
 mod account;
 mod answer;
 mod args;
+#[path = "../../shared/mps.rs"]
+mod mps;
+#[path = "../../shared/roots.rs"]
+mod roots;
 mod server;
 #[path = "../../shared/simulated.rs"]
 mod simulated;
 mod source;
 mod tls;
+#[path = "../../shared/vendor.rs"]
+mod vendor;
 
 use std::error::Error;
 use std::io::Write;

@@ -10,7 +10,6 @@ use gpu_accounting::{Nanoseconds, Node};
 use gpu_sim::{Machine, World};
 
 use crate::args::Args;
-use crate::simulated::is_simulated;
 
 pub struct Source {
     pub node: Arc<Node>,
@@ -34,25 +33,8 @@ impl Source {
             let time = Some(Time::start(world, args.speed, args.period / args.speed / 10));
             return Ok(Self { node: Arc::new(node), simulated, _time: time });
         }
-        if let Some(root) = &args.sysfs_root {
-            builder = builder.sysfs_root(root);
-        }
-        if let Some(root) = &args.proc_root {
-            builder = builder.proc_root(root);
-        }
-        if let Some(root) = &args.cgroup_root {
-            builder = builder.cgroup_root(root);
-        }
-        if let Some(root) = &args.host_root {
-            builder = builder.host_root(root);
-        }
-        let library = args.nvml.as_deref();
-        if let Some(library) = library {
-            builder = builder.nvml(library);
-        }
-        let simulated = library.filter(|library| is_simulated(library));
-        let simulated = simulated.map(|library| format!("NVML {}", library.display()));
-        Ok(Self { node: Arc::new(builder.build()), simulated, _time: None })
+        let simulated = args.roots.simulated();
+        Ok(Self { node: Arc::new(args.roots.put(builder).build()), simulated, _time: None })
     }
 }
 

@@ -12,6 +12,7 @@ use gpu_accounting::{
 use lexopt::prelude::*;
 
 use crate::amount::{bytes, seconds, shown, whole};
+use crate::roots::Roots;
 
 pub const HELP: &str = "\
 gpu-lease: holds GPUs for commands, and tells who holds what
@@ -136,14 +137,6 @@ pub struct Args {
     pub now: Option<u64>,
     pub json: bool,
     pub command: Vec<OsString>,
-}
-
-#[derive(Default, Debug)]
-pub struct Roots {
-    pub sysfs: Option<PathBuf>,
-    pub proc: Option<PathBuf>,
-    pub cgroup: Option<PathBuf>,
-    pub nvml: Option<PathBuf>,
 }
 
 impl Args {
@@ -291,10 +284,7 @@ impl Args {
             "repair" => self.repair = true,
             "force" => self.force = true,
             "sim" => self.sim = Some(parser.value()?.string()?),
-            "sysfs-root" => self.roots.sysfs = Some(directory(parser.value()?)?),
-            "proc-root" => self.roots.proc = Some(directory(parser.value()?)?),
-            "cgroup-root" => self.roots.cgroup = Some(directory(parser.value()?)?),
-            "nvml" => self.roots.nvml = Some(parser.value()?.into()),
+            "sysfs-root" | "proc-root" | "cgroup-root" | "nvml" => self.roots.take(name, parser)?,
             "etcd-user" => self.etcd_user = Some(parser.value()?.string()?),
             "etcd-password-file" => self.etcd_password = Some(parser.value()?.into()),
             "etcd-prefix" => self.etcd_prefix = Some(parser.value()?.string()?),
@@ -306,8 +296,7 @@ impl Args {
     }
 
     fn check(&self) -> Result<(), lexopt::Error> {
-        let roots = [&self.roots.sysfs, &self.roots.proc, &self.roots.cgroup, &self.roots.nvml];
-        if self.sim.is_some() && roots.into_iter().any(Option::is_some) {
+        if self.sim.is_some() && self.roots.are_given() {
             return Err("--sim replaces the whole machine; leave out the roots and --nvml".into());
         }
         if self.takes_key() && self.named.is_none() {
@@ -421,10 +410,4 @@ fn vendor(name: &str) -> Result<Vendor, lexopt::Error> {
     let known = [Vendor::NVIDIA, Vendor::AMD, Vendor::INTEL];
     let found = known.into_iter().find(|vendor| vendor.as_str() == name);
     found.ok_or_else(|| format!("no vendor {:?}; there are nvidia, amd and intel", shown(name)).into())
-}
-
-/// A root that does not exist would read as a machine without GPU.
-fn directory(path: OsString) -> Result<PathBuf, lexopt::Error> {
-    let path = PathBuf::from(path);
-    if path.is_dir() { Ok(path) } else { Err(format!("{} is not a directory", path.display()).into()) }
 }

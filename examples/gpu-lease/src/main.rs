@@ -24,6 +24,8 @@ mod json;
 #[path = "../../shared/paint.rs"]
 mod paint;
 mod reconcile;
+#[path = "../../shared/roots.rs"]
+mod roots;
 mod run;
 #[path = "../../shared/simulated.rs"]
 mod simulated;

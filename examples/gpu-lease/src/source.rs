@@ -7,7 +7,6 @@ use gpu_sim::{Machine, World};
 use crate::amount::shown;
 use crate::args::Args;
 use crate::failure::Failure;
-use crate::simulated::is_simulated;
 
 pub struct Source {
     pub node: Node,
@@ -21,34 +20,20 @@ pub struct Source {
 
 impl Source {
     pub fn open(args: &Args) -> Result<Self, Failure> {
-        let mut builder = Node::builder();
         if let Some(name) = &args.sim {
             let machine = Machine::load(name).map_err(|error| Failure::Usage(error.to_string()))?;
             let world = World::new(machine);
-            let node = builder.machine(world.host()).build();
+            let node = Node::builder().machine(world.host()).build();
             // A simulated machine is no node of the cluster.
             let own = || format!("simulated-{}", name.rsplit('/').next().unwrap_or(name));
             let name = args.node.map_or_else(|| node_name(&own()), Ok)?;
             let simulated = node.simulated().map(|name| format!("machine {name:?}"));
             return Ok(Self { node, name, world: Some(world), simulated });
         }
-        if let Some(root) = &args.roots.sysfs {
-            builder = builder.sysfs_root(root);
-        }
-        if let Some(root) = &args.roots.proc {
-            builder = builder.proc_root(root);
-        }
-        if let Some(root) = &args.roots.cgroup {
-            builder = builder.cgroup_root(root);
-        }
-        if let Some(library) = &args.roots.nvml {
-            builder = builder.nvml(library);
-        }
         let own = || node_name(&rustix::system::uname().nodename().to_string_lossy());
         let name = args.node.map_or_else(own, Ok)?;
-        let library = args.roots.nvml.as_deref().filter(|library| is_simulated(library));
-        let simulated = library.map(|library| format!("NVML {}", library.display()));
-        Ok(Self { node: builder.build(), name, world: None, simulated })
+        let simulated = args.roots.simulated();
+        Ok(Self { node: args.roots.put(Node::builder()).build(), name, world: None, simulated })
     }
 
     /// The boards that there are, as a ledger takes them, or why not all of them could be seen.

@@ -7,6 +7,9 @@ use std::time::Duration;
 use gpu_accounting::Vendor;
 use lexopt::prelude::*;
 
+use crate::roots::Roots;
+use crate::vendor::vendor;
+
 pub const HELP: &str = "\
 gpu-top: what the GPUs of a machine do, who is on them, and how they are cut
 
@@ -32,6 +35,9 @@ usage: gpu-top [OPTIONS]
 Press ? while it runs for its keys.
 ";
 
+/// The options of [`Roots`] that there are.
+const ROOTS: [&str; 5] = ["sysfs-root", "proc-root", "cgroup-root", "host-root", "nvml"];
+
 /// What the command line asks for.
 pub enum Asked {
     Help,
@@ -49,11 +55,7 @@ pub struct Args {
     pub replay: Option<PathBuf>,
     pub speed: f64,
     pub vendors: Vec<Vendor>,
-    pub sysfs_root: Option<PathBuf>,
-    pub proc_root: Option<PathBuf>,
-    pub cgroup_root: Option<PathBuf>,
-    pub host_root: Option<PathBuf>,
-    pub nvml: Option<PathBuf>,
+    pub roots: Roots,
 }
 
 impl Default for Args {
@@ -69,11 +71,7 @@ impl Default for Args {
             replay: None,
             speed: 1.0,
             vendors: Vec::new(),
-            sysfs_root: None,
-            proc_root: None,
-            cgroup_root: None,
-            host_root: None,
-            nvml: None,
+            roots: Roots::default(),
         }
     }
 }
@@ -107,11 +105,10 @@ impl Args {
                     of_replay = Some("--speed");
                 }
                 Long("vendor") => args.vendors.push(vendor(&parser.value()?.string()?)?),
-                Long("sysfs-root") => args.sysfs_root = Some(directory(parser.value()?)?),
-                Long("proc-root") => args.proc_root = Some(directory(parser.value()?)?),
-                Long("cgroup-root") => args.cgroup_root = Some(directory(parser.value()?)?),
-                Long("host-root") => args.host_root = Some(directory(parser.value()?)?),
-                Long("nvml") => args.nvml = Some(parser.value()?.into()),
+                Long(option) if ROOTS.contains(&option) => {
+                    let option = option.to_owned();
+                    args.roots.take(&option, &mut parser)?;
+                }
                 Short('h') | Long("help") => return Ok(Asked::Help),
                 other => return Err(other.unexpected()),
             }
@@ -127,8 +124,7 @@ impl Args {
     }
 
     fn check(&self) -> Result<(), lexopt::Error> {
-        let roots = [&self.sysfs_root, &self.proc_root, &self.cgroup_root, &self.host_root, &self.nvml];
-        let has_root = roots.into_iter().any(Option::is_some);
+        let has_root = self.roots.are_given();
         if usize::from(self.sim.is_some()) + usize::from(self.replay.is_some()) + usize::from(has_root) > 1 {
             return Err("--sim, --replay, and roots with --nvml are three machines: choose one".into());
         }
@@ -158,19 +154,4 @@ fn seconds(text: &str) -> Result<Duration, lexopt::Error> {
 fn speed(text: &str) -> Result<f64, lexopt::Error> {
     let speed = text.parse::<f64>().ok().filter(|speed| (0.01..=1e6).contains(speed));
     speed.ok_or_else(|| format!("--speed {text:?}: a number between 0.01 and 1000000 is asked for").into())
-}
-
-/// A vendor that this program knows.
-fn vendor(name: &str) -> Result<Vendor, lexopt::Error> {
-    let known = [Vendor::NVIDIA, Vendor::AMD, Vendor::INTEL];
-    known
-        .into_iter()
-        .find(|vendor| vendor.as_str() == name)
-        .ok_or_else(|| format!("no vendor {name:?}; there are nvidia, amd and intel").into())
-}
-
-/// A root that does not exist would read as a machine without GPU.
-fn directory(path: OsString) -> Result<PathBuf, lexopt::Error> {
-    let path = PathBuf::from(path);
-    if path.is_dir() { Ok(path) } else { Err(format!("{} is not a directory", path.display()).into()) }
 }

@@ -14,6 +14,8 @@ mod args;
 mod draw;
 mod model;
 mod once;
+#[path = "../../shared/roots.rs"]
+mod roots;
 mod screen;
 #[path = "../../shared/simulated.rs"]
 mod simulated;
@@ -22,6 +24,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod text;
+#[path = "../../shared/vendor.rs"]
+mod vendor;
 mod worker;
 
 use std::error::Error;

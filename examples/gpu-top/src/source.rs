@@ -8,7 +8,6 @@ use gpu_accounting::{Nanoseconds, Node};
 use gpu_sim::{Machine, World};
 
 use crate::args::Args;
-use crate::simulated::is_simulated;
 
 /// How the machine's time passes.
 pub enum Time {
@@ -45,25 +44,8 @@ impl Source {
             let node = builder.replay(&replay).build();
             return Ok(Self { simulated: machine(&node), node, time: Time::Recorded(Box::new(replay)) });
         }
-        if let Some(root) = &args.sysfs_root {
-            builder = builder.sysfs_root(root);
-        }
-        if let Some(root) = &args.proc_root {
-            builder = builder.proc_root(root);
-        }
-        if let Some(root) = &args.cgroup_root {
-            builder = builder.cgroup_root(root);
-        }
-        if let Some(root) = &args.host_root {
-            builder = builder.host_root(root);
-        }
-        let library = args.nvml.as_deref();
-        if let Some(library) = library {
-            builder = builder.nvml(library);
-        }
-        let simulated = library.filter(|library| is_simulated(library));
-        let simulated = simulated.map(|library| format!("NVML {}", library.display()));
-        Ok(Self { node: builder.build(), time: Time::Real, simulated })
+        let simulated = args.roots.simulated();
+        Ok(Self { node: args.roots.put(builder).build(), time: Time::Real, simulated })
     }
 }
 

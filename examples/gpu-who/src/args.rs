@@ -8,6 +8,10 @@ use gpu_accounting::Vendor;
 use gpu_accounting::attribution::MpsRule;
 use lexopt::prelude::*;
 
+use crate::mps::mps;
+use crate::roots::Roots;
+use crate::vendor::vendor;
+
 pub const HELP: &str = "\
 gpu-who: who is on which GPU, what they use of it, and whether they were given it
 
@@ -32,6 +36,9 @@ usage: gpu-who [OPTIONS]
   --help               print this
 ";
 
+/// The options of [`Roots`] that there are.
+const ROOTS: [&str; 5] = ["sysfs-root", "proc-root", "cgroup-root", "host-root", "nvml"];
+
 /// What the command line asks for.
 pub enum Asked {
     Help,
@@ -46,11 +53,7 @@ pub struct Args {
     pub mps: MpsRule,
     pub sim: Option<String>,
     pub vendors: Vec<Vendor>,
-    pub sysfs_root: Option<PathBuf>,
-    pub proc_root: Option<PathBuf>,
-    pub cgroup_root: Option<PathBuf>,
-    pub host_root: Option<PathBuf>,
-    pub nvml: Option<PathBuf>,
+    pub roots: Roots,
     pub replay: Option<PathBuf>,
 }
 
@@ -64,11 +67,7 @@ impl Default for Args {
             mps: MpsRule::KeepApart,
             sim: None,
             vendors: Vec::new(),
-            sysfs_root: None,
-            proc_root: None,
-            cgroup_root: None,
-            host_root: None,
-            nvml: None,
+            roots: Roots::default(),
             replay: None,
         }
     }
@@ -87,11 +86,10 @@ impl Args {
                 Long("mps") => args.mps = mps(&parser.value()?.string()?)?,
                 Long("sim") => args.sim = Some(parser.value()?.string()?),
                 Long("vendor") => args.vendors.push(vendor(&parser.value()?.string()?)?),
-                Long("sysfs-root") => args.sysfs_root = Some(directory(parser.value()?)?),
-                Long("proc-root") => args.proc_root = Some(directory(parser.value()?)?),
-                Long("cgroup-root") => args.cgroup_root = Some(directory(parser.value()?)?),
-                Long("host-root") => args.host_root = Some(directory(parser.value()?)?),
-                Long("nvml") => args.nvml = Some(parser.value()?.into()),
+                Long(option) if ROOTS.contains(&option) => {
+                    let option = option.to_owned();
+                    args.roots.take(&option, &mut parser)?;
+                }
                 Long("replay") => args.replay = Some(parser.value()?.into()),
                 Short('h') | Long("help") => return Ok(Asked::Help),
                 other => return Err(other.unexpected()),
@@ -102,11 +100,10 @@ impl Args {
     }
 
     fn check(&self) -> Result<(), lexopt::Error> {
-        let roots = [&self.sysfs_root, &self.proc_root, &self.cgroup_root, &self.host_root, &self.nvml];
-        if self.sim.is_some() && roots.into_iter().any(Option::is_some) {
+        if self.sim.is_some() && self.roots.are_given() {
             return Err("--sim replaces the whole machine; leave out the roots and --nvml".into());
         }
-        if self.replay.is_some() && (self.sim.is_some() || roots.into_iter().any(Option::is_some)) {
+        if self.replay.is_some() && (self.sim.is_some() || self.roots.are_given()) {
             return Err("--replay replaces the whole machine; leave out --sim, the roots and --nvml".into());
         }
         if self.count.is_some() && self.watch.is_none() {
@@ -127,28 +124,4 @@ fn seconds(text: &str) -> Result<Duration, lexopt::Error> {
 fn count(text: &str) -> Result<u32, lexopt::Error> {
     let count = text.parse().ok().filter(|count| *count > 0);
     count.ok_or_else(|| format!("--count {text:?}: a number from 1 on is asked for").into())
-}
-
-fn mps(text: &str) -> Result<MpsRule, lexopt::Error> {
-    match text {
-        "apart" => Ok(MpsRule::KeepApart),
-        "equally" => Ok(MpsRule::Equally),
-        "memory" => Ok(MpsRule::ByMemory),
-        other => Err(format!("no rule {other:?}; there are apart, equally and memory").into()),
-    }
-}
-
-/// A vendor that this program knows.
-fn vendor(name: &str) -> Result<Vendor, lexopt::Error> {
-    let known = [Vendor::NVIDIA, Vendor::AMD, Vendor::INTEL];
-    known
-        .into_iter()
-        .find(|vendor| vendor.as_str() == name)
-        .ok_or_else(|| format!("no vendor {name:?}; there are nvidia, amd and intel").into())
-}
-
-/// A root that does not exist would read as a machine without GPU.
-fn directory(path: OsString) -> Result<PathBuf, lexopt::Error> {
-    let path = PathBuf::from(path);
-    if path.is_dir() { Ok(path) } else { Err(format!("{} is not a directory", path.display()).into()) }
 }

@@ -16,15 +16,21 @@ mod args;
 #[path = "../../shared/facts.rs"]
 mod facts;
 mod json;
+#[path = "../../shared/mps.rs"]
+mod mps;
 #[path = "../../shared/paint.rs"]
 mod paint;
 mod report;
+#[path = "../../shared/roots.rs"]
+mod roots;
 #[path = "../../shared/simulated.rs"]
 mod simulated;
 mod source;
 #[path = "../../shared/table.rs"]
 mod table;
 mod text;
+#[path = "../../shared/vendor.rs"]
+mod vendor;
 
 use std::error::Error;
 use std::io::Write;

@@ -9,7 +9,6 @@ use gpu_accounting::{Nanoseconds, Node};
 use gpu_sim::{Machine, World};
 
 use crate::args::Args;
-use crate::simulated::is_simulated;
 
 pub struct Source {
     node: Node,
@@ -40,25 +39,8 @@ impl Source {
             let simulated = node.simulated().map(|name| format!("machine {name:?}"));
             return Ok(Self { node, world: None, replay: Some(RefCell::new(replay)), simulated });
         }
-        if let Some(root) = &args.sysfs_root {
-            builder = builder.sysfs_root(root);
-        }
-        if let Some(root) = &args.proc_root {
-            builder = builder.proc_root(root);
-        }
-        if let Some(root) = &args.cgroup_root {
-            builder = builder.cgroup_root(root);
-        }
-        if let Some(root) = &args.host_root {
-            builder = builder.host_root(root);
-        }
-        let library = args.nvml.as_deref();
-        if let Some(library) = library {
-            builder = builder.nvml(library);
-        }
-        let simulated = library.filter(|library| is_simulated(library));
-        let simulated = simulated.map(|library| format!("NVML {}", library.display()));
-        Ok(Self { node: builder.build(), world: None, replay: None, simulated })
+        let simulated = args.roots.simulated();
+        Ok(Self { node: args.roots.put(builder).build(), world: None, replay: None, simulated })
     }
 
     pub const fn node(&self) -> &Node {
