@@ -6,12 +6,13 @@ mod looks;
 use gpu_accounting::record::{Recorder, Replay};
 use gpu_accounting::{Node, Sample};
 use gpu_core::conformance;
-use looks::{Folder, PRESETS, SECOND, looks as looks_at, node, read, record, world};
+use gpu_sim::Machine;
+use looks::{Folder, SECOND, looks as looks_at, node, read, record, world};
 
 #[test]
 fn every_machine_comes_back_moment_by_moment() {
     let folder = Folder::new("moments");
-    for preset in PRESETS {
+    for &preset in Machine::presets() {
         let (head, mut moments) = looks_at(preset, 5);
         let path = folder.file(preset);
         record(&path, head, &moments);
@@ -30,7 +31,7 @@ fn every_machine_comes_back_moment_by_moment() {
 #[test]
 fn a_replayed_node_is_a_node_as_good_as_any() {
     let folder = Folder::new("conformance");
-    for preset in PRESETS {
+    for &preset in Machine::presets() {
         let (head, moments) = looks_at(preset, 2);
         let path = folder.file(preset);
         record(&path, head, &moments);
@@ -64,7 +65,7 @@ fn ordered(mut sample: Sample) -> Sample {
 #[test]
 fn a_program_sees_on_a_replayed_node_what_it_saw_on_the_machine() {
     let folder = Folder::new("programs");
-    for preset in PRESETS {
+    for &preset in Machine::presets() {
         let world = world(preset);
         let live = node(&world);
         let path = folder.file(preset);

@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Exporter, Folder, PATIENCE};
+use gpu_sim::Machine;
 use serde_json::Value;
 
 fn dashboards() -> PathBuf {
@@ -36,26 +37,7 @@ fn promtool(words: &[&str], input: &str) -> String {
 #[test]
 #[ignore = "needs Debian's package prometheus: .ci/run installs it"]
 fn promtool_finds_nothing_wrong_with_the_page() {
-    let presets = [
-        "hgx-h100-8",
-        "dgx-a100-8",
-        "b200-8",
-        "l40s-4",
-        "rtx-pro-6000-2",
-        "gh200-1",
-        "gb10-1",
-        "mi300x-8",
-        "mi300x-8-cpx",
-        "mi300a-4",
-        "mi210-8",
-        "mi250x-4",
-        "max-1550-4",
-        "flex-170-2",
-        "b60-2",
-        "empty",
-        "mixed",
-    ];
-    for preset in presets {
+    for &preset in Machine::presets() {
         let exporter = Exporter::start(&["--sim", preset, "--period", "0.1"]);
         let page = exporter.metrics("text/plain").body;
         assert!(page.contains("gpu_node_info"), "{preset}");

@@ -13,26 +13,6 @@ use crate::model::{View, Viewer};
 use crate::once::text;
 use crate::state::{State, Wish};
 
-const PRESETS: [&str; 17] = [
-    "hgx-h100-8",
-    "dgx-a100-8",
-    "b200-8",
-    "l40s-4",
-    "rtx-pro-6000-2",
-    "gh200-1",
-    "gb10-1",
-    "mi300x-8",
-    "mi300x-8-cpx",
-    "mi300a-4",
-    "mi210-8",
-    "mi250x-4",
-    "max-1550-4",
-    "flex-170-2",
-    "b60-2",
-    "mixed",
-    "empty",
-];
-
 fn world(preset: &str) -> World {
     World::new(Machine::preset(preset).expect("the preset is there"))
 }
@@ -81,7 +61,7 @@ fn line<'f>(frame: &'f str, has: &str) -> &'f str {
 
 #[test]
 fn every_machine_is_drawn_at_every_size_and_says_that_it_is_simulated() {
-    for preset in PRESETS {
+    for &preset in Machine::presets() {
         let view = view_of(&world(preset), 3);
         for (width, height) in [(1, 1), (2, 3), (20, 5), (40, 12), (80, 24), (132, 43), (250, 80)] {
             for keys in ["", "2", "3", "4", "\n", "\t\n", "?", "/x", "/h100\n"] {

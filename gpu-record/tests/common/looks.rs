@@ -11,27 +11,6 @@ use gpu_sim::{Machine, World};
 
 pub const SECOND: Nanoseconds = Nanoseconds(1_000_000_000);
 
-/// Every machine that can be simulated by name.
-pub const PRESETS: [&str; 17] = [
-    "hgx-h100-8",
-    "dgx-a100-8",
-    "b200-8",
-    "l40s-4",
-    "rtx-pro-6000-2",
-    "gh200-1",
-    "gb10-1",
-    "mi300x-8",
-    "mi300x-8-cpx",
-    "mi300a-4",
-    "mi210-8",
-    "mi250x-4",
-    "max-1550-4",
-    "flex-170-2",
-    "b60-2",
-    "mixed",
-    "empty",
-];
-
 pub fn world(preset: &str) -> World {
     World::new(Machine::preset(preset).expect("the preset is there"))
 }
