@@ -263,7 +263,7 @@ impl<J: Journal> Keeper<J> {
         loop {
             let ledger = self.ledger();
             let batch = Batch::judge(&ledger, &items, self.journal.limits());
-            let Some(after) = batch.after.clone() else {
+            let Some(after) = batch.after() else {
                 // Refused by what may be behind what is stored.
                 if is_caught_up || !batch.has_refused() {
                     return batch.answers(items, &Outcome::Stored);

@@ -13,7 +13,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use gpu_core::ledger::Position;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::error::{Error, ErrorKind};
 use crate::extent::Extent;
@@ -66,17 +66,33 @@ pub struct SqliteJournal {
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
     marks: Option<Marks>,
-    /// Whoever waits in this process is told; there is nothing to guard.
-    turn: Mutex<()>,
+    /// How many wait in this process to be told.
+    turn: Mutex<usize>,
     appended: Condvar,
 }
 
-/// A stream's row.
+/// A stream's row, and its newest record. Where a stream ends stands nowhere else: an append that wrote
+/// that down would have the drive take two pages in place of one.
 #[derive(Clone, Copy)]
 struct Row {
     id: i64,
-    last: i64,
     compacted: i64,
+    newest: Option<i64>,
+}
+
+/// What a [`Row`] is read from.
+const ROW: &str = "id, compacted, (SELECT max(position) FROM record WHERE stream = id) FROM stream";
+
+impl Row {
+    /// From columns as [`ROW`] names them.
+    fn read(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Self> {
+        Ok(Self { id: row.get(at)?, compacted: row.get(at + 1)?, newest: row.get(at + 2)? })
+    }
+
+    /// The end of the stream: its newest record, or the last of those that are compacted.
+    fn last(self) -> Position {
+        position(self.newest.unwrap_or(self.compacted))
+    }
 }
 
 impl SqliteJournal {
@@ -108,7 +124,7 @@ impl SqliteJournal {
             Durability::ProcessCrash => None,
         };
         let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
-        let (turn, appended) = (Mutex::new(()), Condvar::new());
+        let (turn, appended) = (Mutex::new(0), Condvar::new());
         let journal = Self { files, writer, reader, marks, turn, appended };
         journal.check_ends()?;
         Ok(journal)
@@ -154,14 +170,15 @@ impl SqliteJournal {
         }
         for mark in marks {
             let row = transaction
-                .query_row("SELECT name, last FROM stream WHERE id = ?1", [mark.stream], |row| {
-                    Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+                .query_row(&format!("SELECT name, {ROW} WHERE id = ?1"), [mark.stream], |row| {
+                    Ok((row.get::<_, String>(0)?, Row::read(row, 1)?))
                 })
                 .optional()
                 .map_err(|e| self.fault(e))?;
-            let last = row.filter(|(name, _)| mark::digest(name) == mark.name).map_or(0, |(_, last)| last);
-            if position(last) < mark.last {
-                return Err(self.missing(mark, position(last)));
+            let row = row.filter(|(name, _)| mark::digest(name) == mark.name);
+            let last = row.map_or(Position(0), |(_, row)| row.last());
+            if last < mark.last {
+                return Err(self.missing(mark, last));
             }
         }
         Ok(())
@@ -184,12 +201,11 @@ impl SqliteJournal {
     /// What `work` does, as one transaction, and what was wrong with its commit.
     fn write<T>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Option<T>>,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<Option<T>>,
     ) -> Result<Result<Option<T>, rusqlite::Error>, Error> {
-        let mut writer = lock(&self.writer);
-        let transaction =
-            writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| self.fault(e))?;
-        let Some(done) = work(&transaction).map_err(|e| self.fault(e))? else {
+        let writer = lock(&self.writer);
+        let transaction = Write::begin(&writer).map_err(|e| self.fault(e))?;
+        let Some(done) = work(&writer).map_err(|e| self.fault(e))? else {
             // Dropped, it is rolled back.
             return Ok(Ok(None));
         };
@@ -200,8 +216,34 @@ impl SqliteJournal {
         if let Some(marks) = &self.marks {
             marks.write(id, stream, last);
         }
-        drop(self.turn.lock().unwrap_or_else(PoisonError::into_inner));
-        self.appended.notify_all();
+        let waiting = *self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting > 0 {
+            self.appended.notify_all();
+        }
+    }
+}
+
+/// A transaction that writes, rolled back unless it is committed. Its statements are prepared once:
+/// rusqlite's `Transaction` has SQLite read them anew each time.
+struct Write<'a>(&'a Connection);
+
+impl<'a> Write<'a> {
+    fn begin(connection: &'a Connection) -> rusqlite::Result<Self> {
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self(connection))
+    }
+
+    fn commit(self) -> rusqlite::Result<()> {
+        self.0.prepare_cached("COMMIT")?.execute([]).map(drop)
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        // What SQLite has rolled back by itself, or committed, is none any more.
+        if !self.0.is_autocommit() {
+            drop(self.0.execute_batch("ROLLBACK"));
+        }
     }
 }
 
@@ -268,48 +310,36 @@ fn configure(connection: &Connection, options: &SqliteOptions) -> rusqlite::Resu
 }
 
 fn all(connection: &Connection) -> rusqlite::Result<Vec<(String, Row)>> {
-    let mut statement =
-        connection.prepare_cached("SELECT name, id, last, compacted FROM stream ORDER BY name")?;
-    let rows = statement.query_map([], |row| {
-        Ok((row.get(0)?, Row { id: row.get(1)?, last: row.get(2)?, compacted: row.get(3)? }))
-    })?;
+    let mut statement = connection.prepare_cached(&format!("SELECT name, {ROW} ORDER BY name"))?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, Row::read(row, 1)?)))?;
     rows.collect()
 }
 
 fn row(connection: &Connection, stream: &Stream) -> rusqlite::Result<Option<Row>> {
-    let mut statement =
-        connection.prepare_cached("SELECT id, last, compacted FROM stream WHERE name = ?1")?;
-    let of = |row: &rusqlite::Row<'_>| Ok(Row { id: row.get(0)?, last: row.get(1)?, compacted: row.get(2)? });
-    statement.query_row([stream.to_string()], of).optional()
+    let mut statement = connection.prepare_cached(&format!("SELECT {ROW} WHERE name = ?1"))?;
+    statement.query_row([stream.to_string()], |row| Row::read(row, 0)).optional()
 }
 
 /// The row of a stream of which there is none yet.
 fn insert(connection: &Connection, stream: &Stream) -> rusqlite::Result<Row> {
-    let mut statement =
-        connection.prepare_cached("INSERT INTO stream (name, last, compacted) VALUES (?1, 0, 0)")?;
+    let mut statement = connection.prepare_cached("INSERT INTO stream (name, compacted) VALUES (?1, 0)")?;
     let id = statement.insert([stream.to_string()])?;
-    Ok(Row { id, last: 0, compacted: 0 })
+    Ok(Row { id, compacted: 0, newest: None })
 }
 
 /// What is wrong with where a stream's records begin and end.
 fn ends(connection: &Connection, row: Row) -> rusqlite::Result<Result<(), String>> {
-    let Row { id, last, compacted } = row;
-    // One by one: SQLite finds each at an end of the tree, and both together by looking at all.
-    let mut statement = connection.prepare_cached(
-        "SELECT (SELECT min(position) FROM record WHERE stream = ?1), (SELECT max(position) FROM record WHERE stream = ?1)",
-    )?;
-    let found: (Option<i64>, Option<i64>) =
-        statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let expected = (last > compacted).then_some((compacted.saturating_add(1), last)).unzip();
-    if last < 0 || compacted < 0 || compacted > last || found != expected {
-        let detail = format!(
-            "records {found:?} are there, and {expected:?} should be (last {last}, compacted {compacted})"
-        );
+    let Row { id, compacted, newest } = row;
+    let mut statement = connection.prepare_cached("SELECT min(position) FROM record WHERE stream = ?1")?;
+    let oldest: Option<i64> = statement.query_row([id], |row| row.get(0))?;
+    if compacted < 0 || oldest.is_some_and(|oldest| Some(oldest) != compacted.checked_add(1)) {
+        let detail = format!("records {oldest:?} to {newest:?} are there, and {compacted} is compacted");
         return Ok(Err(detail));
     }
+    let last = row.last();
     let mut statement = connection.prepare_cached("SELECT at FROM snapshot WHERE stream = ?1")?;
     let at: Option<i64> = statement.query_row([id], |row| row.get(0)).optional()?;
-    if at.unwrap_or(0) < compacted || at.is_some_and(|at| at > last) {
+    if at.unwrap_or(0) < compacted || at.is_some_and(|at| position(at) > last) {
         let detail = format!("a snapshot at {at:?}, and records from {compacted} on to {last}");
         return Ok(Err(detail));
     }
@@ -333,15 +363,15 @@ impl Journal for SqliteJournal {
     fn extent(&self, stream: &Stream) -> Result<Extent, Error> {
         let reader = lock(&self.reader);
         let mut statement = reader
-            .prepare_cached(
-                "SELECT last, compacted, at FROM stream LEFT JOIN snapshot ON snapshot.stream = id WHERE name = ?1",
-            )
+            .prepare_cached(&format!(
+                "SELECT at, {ROW} LEFT JOIN snapshot ON snapshot.stream = id WHERE name = ?1"
+            ))
             .map_err(|e| self.fault(e))?;
         let extent = statement.query_row([stream.to_string()], |row| {
-            let snapshot: Option<i64> = row.get(2)?;
+            let (snapshot, row): (Option<i64>, _) = (row.get(0)?, Row::read(row, 1)?);
             Ok(Extent {
-                last: position(row.get(0)?),
-                compacted: position(row.get(1)?),
+                last: row.last(),
+                compacted: position(row.compacted),
                 snapshot: snapshot.map(position),
             })
         });
@@ -353,21 +383,19 @@ impl Journal for SqliteJournal {
         let mut actual = Position(0);
         let written = self.write(|transaction| {
             let there = row(transaction, stream)?;
-            actual = there.map_or(Position(0), |row| position(row.last));
+            actual = there.map_or(Position(0), Row::last);
             if actual != after || records.is_empty() {
                 return Ok(None);
             }
             let row = there.map_or_else(|| insert(transaction, stream), Ok)?;
             let mut statement = transaction
                 .prepare_cached("INSERT INTO record (stream, position, bytes) VALUES (?1, ?2, ?3)")?;
-            let mut last = row.last;
+            let mut last = actual;
             for record in records {
-                last += 1;
-                statement.execute(params![row.id, last, record])?;
+                last = last.next();
+                statement.execute(params![row.id, number(last), record])?;
             }
-            let mut statement = transaction.prepare_cached("UPDATE stream SET last = ?2 WHERE id = ?1")?;
-            statement.execute([row.id, last])?;
-            Ok(Some((row.id, position(last))))
+            Ok(Some((row.id, last)))
         })?;
         match written {
             Ok(Some((id, last))) => {
@@ -399,8 +427,9 @@ impl Journal for SqliteJournal {
             return Err(Error::new(ErrorKind::Compacted, stream.to_string(), detail));
         }
         let last = handed(&transaction, row, after, most, each).map_err(|e| self.fault(e))?;
-        if last < position(row.last) && last.since(after) < most as u64 {
-            let detail = format!("{stream}: record {} is missing, and {} is the last", last.next(), row.last);
+        if last < row.last() && last.since(after) < most as u64 {
+            let detail =
+                format!("{stream}: record {} is missing, and {} is the last", last.next(), row.last());
             return Err(fault::new(ErrorKind::Damaged, self.file(), detail));
         }
         Ok(last)
@@ -423,7 +452,7 @@ impl Journal for SqliteJournal {
         let mut last = Position(0);
         let put = self.write(|transaction| {
             let there = row(transaction, stream)?;
-            last = there.map_or(Position(0), |row| position(row.last));
+            last = there.map_or(Position(0), Row::last);
             if snapshot.at > last {
                 return Ok(None);
             }
@@ -476,8 +505,10 @@ impl Journal for SqliteJournal {
             if last > after || left.is_zero() {
                 return Ok(last);
             }
-            let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-            drop(self.appended.wait_timeout(turn, pause.min(left)));
+            let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            *turn += 1;
+            let told = self.appended.wait_timeout(turn, pause.min(left));
+            *told.unwrap_or_else(PoisonError::into_inner).0 -= 1;
             pause = (pause * 2).min(Duration::from_millis(20));
         }
     }

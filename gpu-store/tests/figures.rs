@@ -87,6 +87,21 @@ impl Bare {
             self.connection.prepare_cached("INSERT INTO record VALUES (1, ?1, ?2)").expect("SQLite");
         statement.execute(params![self.last, record]).expect("SQLite");
     }
+
+    /// Rows per second, so many of them a transaction, over a while.
+    fn rate(&mut self, rows: u32) -> f64 {
+        let run = |bare: &Self, sql: &str| {
+            bare.connection.prepare_cached(sql).and_then(|mut sql| sql.execute([])).expect("SQLite");
+        };
+        let (mut count, start) = (0, Instant::now());
+        while start.elapsed() < Duration::from_millis(200) {
+            run(self, "BEGIN IMMEDIATE");
+            (0..rows).for_each(|_| self.insert(&[1; 100]));
+            run(self, "COMMIT");
+            count += rows;
+        }
+        f64::from(count) / start.elapsed().as_secs_f64()
+    }
 }
 
 /// How long each of so many entries took: ours and the bare row, one after the other, who is first
@@ -177,13 +192,22 @@ fn eight_writers_share_what_is_waited_for() {
     let keeper = keeper(&folder.store());
     let (mut one, mut eight) = (Rate::default(), Rate::default());
     let mut numbers = [0_u128; WRITERS as usize];
+    let mut bare = Bare::new(&folder.path().join("bare.db"));
+    let mut rows = [0.0; 2];
     for _ in 0..8 {
         one.add(&keeper, &mut numbers[..1]);
         eight.add(&keeper, &mut numbers);
+        rows[0] += bare.rate(1);
+        rows[1] += bare.rate(WRITERS);
     }
-    let times = eight.whole() / one.whole();
-    println!("one writer {:.0}/s, {WRITERS} writers {:.0}/s: {times:.1} times", one.whole(), eight.whole());
-    assert!(times >= 4.0, "only {times}");
+    let (times, most) = (eight.whole() / one.whole(), rows[1] / rows[0]);
+    println!(
+        "one writer {:.0}/s, {WRITERS} writers {:.0}/s: {times:.1} times; bare rows, one and {WRITERS} a transaction: {most:.1} times",
+        one.whole(),
+        eight.whole()
+    );
+    // A drive may be so fast that even bare rows win little by going together.
+    assert!(times >= f64::min(4.0, 0.6 * most), "only {times}");
 }
 
 /// Entries, and the time that they took.

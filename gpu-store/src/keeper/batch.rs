@@ -36,8 +36,8 @@ enum Judged {
 
 /// Calls judged one after the other.
 pub(super) struct Batch {
-    /// The ledger after all of them; `None` where no entry is new.
-    pub after: Option<Arc<Ledger>>,
+    /// The ledger after all of them, once there was one to be judged.
+    after: Option<Arc<Ledger>>,
     pub records: Vec<Vec<u8>>,
     judged: Vec<Judged>,
     bytes: usize,
@@ -68,25 +68,21 @@ impl Batch {
             Ok(Proposal::Known(receipt)) => return self.answered(ledger, Ok(receipt)),
             Err(denied) => return self.answered(ledger, Err(denied.into())),
         };
-        match now.preview(&entry) {
-            Ok(receipt) if receipt.position > now.position() => self.add(ledger, entry, receipt, limits),
-            Ok(receipt) => self.answered(ledger, Ok(receipt)),
-            Err(refusal) => self.answered(ledger, Err(refusal.into())),
-        }
+        self.add(ledger, entry, limits)
     }
 
     /// An answer, if it does not rest on what is not stored yet.
     fn answered(&self, ledger: &Ledger, answer: Answer) -> Judged {
         let is_stored = match &answer {
             Ok(receipt) => receipt.position <= ledger.position(),
-            Err(_) => self.after.is_none(),
+            Err(_) => self.records.is_empty(),
         };
         if is_stored { Judged::Answered(answer) } else { Judged::Left }
     }
 
-    fn add(&mut self, ledger: &Arc<Ledger>, entry: Box<Entry>, receipt: Receipt, limits: Limits) -> Judged {
-        let now = self.after.as_ref().unwrap_or(ledger);
-        let record = stored::encode(now.next(), &entry);
+    fn add(&mut self, ledger: &Arc<Ledger>, entry: Box<Entry>, limits: Limits) -> Judged {
+        let next = self.after.as_ref().unwrap_or(ledger).next();
+        let record = stored::encode(next, &entry);
         if record.len() > limits.record.min(limits.batch) {
             let detail = format!("entry {} takes {} bytes", entry.id, record.len());
             let at = format!("ledger/{}", ledger.node());
@@ -100,17 +96,19 @@ impl Batch {
         let after = self.after.get_or_insert_with(|| Arc::clone(ledger));
         // The ledger that is kept stays as it is until this is stored: here it is copied.
         match Arc::make_mut(after).apply(&entry) {
-            Ok(applied) if applied == receipt => {}
-            // A preview says what applying does: this would be a fault of the ledger, and is not stored.
-            Ok(_) | Err(_) => {
-                let detail = format!("entry {} is judged one way and another", entry.id);
-                let at = format!("ledger/{}", ledger.node());
-                return Judged::Answered(Err(Error::new(ErrorKind::Invalid, at, detail).into()));
+            Ok(receipt) if receipt.position == next.position => {
+                self.bytes += record.len();
+                self.records.push(record);
+                Judged::Stored(entry, receipt)
             }
+            // It happened before, or is refused: nothing has changed.
+            known_or_refused => self.answered(ledger, known_or_refused.map_err(Into::into)),
         }
-        self.bytes += record.len();
-        self.records.push(record);
-        Judged::Stored(entry, receipt)
+    }
+
+    /// The ledger after all of them; `None` where no entry is new.
+    pub fn after(&self) -> Option<Arc<Ledger>> {
+        self.after.clone().filter(|_| !self.records.is_empty())
     }
 
     /// Some call was refused: by what may be behind what is stored.

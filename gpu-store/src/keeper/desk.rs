@@ -1,7 +1,10 @@
 //! [`Desk`]: where callers queue up, and one of them writes for all.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind};
 
@@ -14,6 +17,8 @@ use super::call::Call;
 pub(super) struct Desk {
     queue: Mutex<Queue>,
     answered: Condvar,
+    /// How many whoever gathers still waits for.
+    missing: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -22,7 +27,21 @@ struct Queue {
     answers: BTreeMap<u64, Answer>,
     next: u64,
     is_writing: bool,
+    /// How many wait to be told: to tell nobody is a call of the system, too.
+    sleeping: usize,
+    last: Written,
 }
+
+/// The last batch that was written.
+#[derive(Clone, Copy, Debug, Default)]
+struct Written {
+    /// Those that it answered, and those that had come meanwhile.
+    calls: usize,
+    took: Duration,
+}
+
+/// How long others are waited for at most, however slow the drive is.
+const MOST_GATHERING: Duration = Duration::from_millis(1);
 
 impl Desk {
     /// Queues up, and gives the answer. `write` writes a batch and gives its answers, and what
@@ -32,20 +51,27 @@ impl Desk {
         let ticket = queue.next;
         queue.next += 1;
         queue.waiting.push_back(Item { ticket, call, pinned: None });
+        // Under the lock, as whoever gathers sets it.
+        self.missing.store(self.missing.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
         loop {
             if let Some(answer) = queue.answers.remove(&ticket) {
                 return answer;
             }
             if queue.is_writing {
+                queue.sleeping += 1;
                 queue = self.answered.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue.sleeping -= 1;
                 continue;
             }
             queue.is_writing = true;
+            queue = self.gather(queue);
             let batch: Vec<Item> = queue.waiting.drain(..).collect();
             let mut writing = Writing { desk: self, tickets: batch.iter().map(|item| item.ticket).collect() };
             drop(queue);
+            let start = Instant::now();
             let (answers, left) = write(batch);
             queue = self.queue();
+            queue.last = Written { calls: answers.len() + queue.waiting.len(), took: start.elapsed() };
             queue.answers.extend(answers);
             left.into_iter().rev().for_each(|item| queue.waiting.push_front(item));
             writing.tickets.clear();
@@ -53,6 +79,24 @@ impl Desk {
             drop(writing);
             queue = self.queue();
         }
+    }
+
+    /// Lets those come who were here when the last batch ended: what they were told may be all that they
+    /// waited for to want the next thing, and a batch of many takes hardly longer than a batch of one. Waits a fourth
+    /// of what a batch takes at most.
+    fn gather<'a>(&'a self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        let Written { calls, took } = queue.last;
+        let limit = (took / 4).min(MOST_GATHERING);
+        if queue.waiting.len() >= calls {
+            return queue;
+        }
+        self.missing.store(calls - queue.waiting.len(), Ordering::Relaxed);
+        drop(queue);
+        let start = Instant::now();
+        while self.missing.load(Ordering::Relaxed) > 0 && start.elapsed() < limit {
+            thread::yield_now();
+        }
+        self.queue()
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -75,7 +119,10 @@ impl Drop for Writing<'_> {
             queue.answers.insert(ticket, Err(Error::new(ErrorKind::Io, "keeper", detail).into()));
         }
         queue.is_writing = false;
+        let is_awaited = queue.sleeping > 0;
         drop(queue);
-        self.desk.answered.notify_all();
+        if is_awaited {
+            self.desk.answered.notify_all();
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! [`Marks`]: how far each stream has come, beside the store.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -91,21 +91,40 @@ impl Marks {
         for (to, from) in slot.chunks_exact_mut(8).zip([last.0, name, joined(last.0, name)]) {
             to.copy_from_slice(&from.to_le_bytes());
         }
-        let write = |mut file: &File| -> io::Result<()> {
+        let write = |file: &File| -> io::Result<()> {
             // Another process may have come further meanwhile.
             let mut there = [0; SIZE];
-            file.seek(SeekFrom::Start(offset))?;
-            if file.read_exact(&mut there).is_ok()
-                && u64::from_le_bytes(first(&there)) > last.0
-                && there[8..16] == slot[8..16]
-            {
+            let is_whole = read_at(file, &mut there, offset)? == SIZE;
+            if is_whole && u64::from_le_bytes(first(&there)) > last.0 && there[8..16] == slot[8..16] {
                 return Ok(());
             }
-            file.seek(SeekFrom::Start(offset))?;
-            file.write_all(&slot)
+            write_at(file, &slot, offset)
         };
         drop(write(&self.file.lock().unwrap_or_else(PoisonError::into_inner)));
     }
+}
+
+/// One call of the system each, where there is one.
+#[cfg(unix)]
+fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, bytes, offset)
+}
+
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+#[cfg(not(unix))]
+fn read_at(mut file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.seek(SeekFrom::Start(offset))?;
+    file.read(bytes)
+}
+
+#[cfg(not(unix))]
+fn write_at(mut file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    file.seek(SeekFrom::Start(offset))?;
+    io::Write::write_all(&mut file, bytes)
 }
 
 /// The first eight bytes.

@@ -23,7 +23,6 @@ const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE stream (
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL UNIQUE,
-        last INTEGER NOT NULL,
         compacted INTEGER NOT NULL
     ) STRICT;
     CREATE TABLE record (
