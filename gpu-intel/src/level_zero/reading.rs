@@ -189,7 +189,9 @@ impl Reader<'_> {
         metric: Metric,
         group: zes_engine_group_t,
     ) {
-        if !self.wanted.has(metric) || !matches!(slot, Err(Absence::NotSupported { .. })) {
+        // The kernel's own counters may be for others only; the library has its own ways to ask.
+        let is_open = matches!(slot, Err(Absence::NotSupported { .. } | Absence::NotPermitted { .. }));
+        if !self.wanted.has(metric) || !is_open {
             return;
         }
         match self.busy(group) {

@@ -18,6 +18,7 @@ pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
     } else {
         i915(plan, &path, &card, position, gpu, intel, &state);
     }
+    super::pmu::of(plan, position, gpu, intel);
     if intel.total_vfs > 0 {
         plan.line(&path, "sriov_totalvfs", intel.total_vfs);
         plan.line(&path, "sriov_numvfs", intel.vfs.len());
