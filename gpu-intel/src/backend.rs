@@ -229,7 +229,10 @@ fn sample_board(
     }
     for function in &board.virtual_functions {
         let id = board.function_id(function).into();
-        unit(id, &mut |reading| reading::virtual_function(function, metrics, now, reading));
+        unit(id, &mut |reading| {
+            reading::virtual_function(function, metrics, now, reading);
+            second.read_function(board, function.number, metrics, now, reading);
+        });
     }
     unreadable
 }
