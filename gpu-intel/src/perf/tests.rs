@@ -253,8 +253,6 @@ fn engines_are_counted_from_look_to_look() {
 /// xe's counters keep a GPU awake: what nobody asked for is not opened, and a GPU that sleeps is not woken.
 #[test]
 fn nothing_is_opened_without_need() {
-    let mut machine = Machine::preset("b60-2").unwrap();
-    machine.gpus[0].asleep = true;
     let awake = Site::new("b60-2");
     let asked = Arc::default();
     let backend = awake.backend().with_counters(Perf::by(counters(&awake, true, &asked)));
@@ -262,15 +260,17 @@ fn nothing_is_opened_without_need() {
     backend.sample_of(&power).unwrap();
     assert!(asked.lock().unwrap().is_empty(), "only power was wanted");
     let pci = awake.world.machine().gpus[0].pci.to_string();
-    let status = awake.tree.sysfs().join("bus/pci/devices").join(pci).join("power/runtime_status");
+    let status = awake.tree.sysfs().join("bus/pci/devices").join(&pci).join("power/runtime_status");
     fs::write(status, "suspended\n").unwrap();
     let id = backend.inventory().unwrap().devices[0].id;
     let query = Query::everything();
     let sample = backend.sample_of(&query).unwrap();
     assert_eq!(sample.reading(id).busy, Err(Absence::Asleep));
     let of_the_other = asked.lock().unwrap().len();
-    fs::write(awake.folder_of("xe").join("cpumask"), "0\n").unwrap();
-    assert!(of_the_other > 0, "the other one is awake");
+    fs::write(awake.tree.sysfs().join("bus/pci/devices").join(pci).join("power/runtime_status"), "active\n").unwrap();
+    backend.sample_of(&query).unwrap();
+    let of_both = asked.lock().unwrap().len();
+    assert!(of_the_other > 0 && of_both == 2 * of_the_other, "{of_the_other} of the other, {of_both} of both");
 }
 
 /// On i915 engines are of the whole GPU, on xe of the tile that their GT is on.
@@ -323,8 +323,9 @@ fn a_counter_that_fails_is_opened_anew() {
     });
     let backend = site.backend().with_counters(Perf::by(open));
     let id = backend.inventory().unwrap().devices[0].id;
-    let query = Query::everything().units(gpu_core::Units::Only(&[gpu_core::UnitId::Device(id)]));
-    let mut look = || backend.sample_of(&query).unwrap().reading(id).busy.map(|busy| busy.value);
+    let units = [gpu_core::UnitId::Device(id)];
+    let query = Query::everything().units(gpu_core::Units::Only(&units));
+    let look = || backend.sample_of(&query).unwrap().reading(id).busy.map(|busy| busy.value);
     assert_eq!(look(), Err(Absence::NotYet), "five engines");
     assert_eq!(look(), Err(Absence::Failed { at: "perf_event_open", code: Some(5) }));
     assert_eq!(look(), Err(Absence::NotYet), "anew");
