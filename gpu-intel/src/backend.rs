@@ -199,7 +199,8 @@ fn sample_board(
         sample.problems.push(Problem::new(Vendor::INTEL, &error));
     }
     let metrics = query.metrics;
-    let tiles_wanted = || board.has_tiles() && board.tiles.iter().any(|tile| query.wants(board.tile_id(tile)));
+    let tiles_wanted =
+        || board.has_tiles() && board.tiles.iter().any(|tile| query.wants(board.tile_id(tile)));
     let is_asked = unreadable.is_none() && (query.wants(board.id) || tiles_wanted());
     let work = if is_asked { work(board) } else { None };
     let mut unit = |unit: UnitId, read: &mut dyn FnMut(&mut Reading)| {

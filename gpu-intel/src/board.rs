@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use gpu_core::{Absence, DeviceId, DeviceNumber, Error, NodeRole, PartitionId, PartitionKind, PciAddress, Vendor};
+use gpu_core::{
+    Absence, DeviceId, DeviceNumber, Error, NodeRole, PartitionId, PartitionKind, PciAddress, Vendor,
+};
 use gpu_host::drm::DrmNode;
 use gpu_host::file::Attribute;
 use gpu_host::pci::PciFunction;

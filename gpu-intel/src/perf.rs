@@ -16,7 +16,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use gpu_core::{Absence, BootTime, Measured, Metric, MetricSet, Nanoseconds, PciAddress, Permille, Reading, Source};
+use gpu_core::{
+    Absence, BootTime, Measured, Metric, MetricSet, Nanoseconds, PciAddress, Permille, Reading, Source,
+};
 
 use crate::board::{Board, Boards};
 use permission::PERFMON;

@@ -285,11 +285,11 @@ impl Reader {
         use Metric::{
             ClockMemory, ClockMemoryMax, ClockSm, ClockVideo, DecoderBusy, EccCorrected,
             EccCorrectedLifetime, EccUncorrected, EccUncorrectedLifetime, EncoderBusy, Fabric, FanSpeed,
-            JpegBusy, LinksDown, LinksUp, MemoryBusy, MemoryFree, MemoryRead, MemoryReserved, MemoryUsed, MemoryWritten, PcieGeneration,
-            PcieGenerationMax, PcieNaksReceived, PcieNaksSent, PcieRecoveries, PcieReplays, PcieWidth,
-            PcieWidthMax, PerformanceState, Power, PowerLimitMax, PowerLimitMin, RemappedRowsCorrected,
-            RemappedRowsFailed, RemappedRowsPending, RemappedRowsUncorrected, RetiredPages,
-            RetiredPagesPending, SystemMemoryTotal, SystemMemoryUsed, TemperatureHotspot,
+            JpegBusy, LinksDown, LinksUp, MemoryBusy, MemoryFree, MemoryRead, MemoryReserved, MemoryUsed,
+            MemoryWritten, PcieGeneration, PcieGenerationMax, PcieNaksReceived, PcieNaksSent, PcieRecoveries,
+            PcieReplays, PcieWidth, PcieWidthMax, PerformanceState, Power, PowerLimitMax, PowerLimitMin,
+            RemappedRowsCorrected, RemappedRowsFailed, RemappedRowsPending, RemappedRowsUncorrected,
+            RetiredPages, RetiredPagesPending, SystemMemoryTotal, SystemMemoryUsed, TemperatureHotspot,
             TemperatureShutdown, TemperatureSlowdown, ThrottleTicks, ThrottledByMemoryHeat, ThrottledByPower,
             ThrottledByProchot, ThrottledByRegulatorHeat, ThrottledBySocketHeat,
         };

@@ -37,15 +37,7 @@ impl Second {
 
     pub(crate) const fn read(&self, _: &Board, _: Option<u32>, _: MetricSet, _: BootTime, _: &mut Reading) {}
 
-    pub(crate) const fn read_function(
-        &self,
-        _: &Board,
-        _: u32,
-        _: MetricSet,
-        _: BootTime,
-        _: &mut Reading,
-    ) {
-    }
+    pub(crate) const fn read_function(&self, _: &Board, _: u32, _: MetricSet, _: BootTime, _: &mut Reading) {}
 
     pub(crate) const fn links(&self, _: &Boards, _: &mut Vec<Link>) {}
 }

@@ -60,7 +60,8 @@ fn the_kernel_counts_for_who_may() {
     let until = Instant::now() + Duration::from_secs(60);
     let reading = loop {
         let reading = *backend.sample().unwrap().reading(devices[0].id);
-        let long = reading.busy.ok().and_then(|busy| busy.window()).is_some_and(|span| span.get() > 1_000_000);
+        let long =
+            reading.busy.ok().and_then(|busy| busy.window()).is_some_and(|span| span.get() > 1_000_000);
         if long || Instant::now() > until {
             break reading;
         }

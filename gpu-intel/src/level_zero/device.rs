@@ -12,8 +12,8 @@ use level_zero_sys::{
 };
 
 use super::error;
-use super::function::{self, Function};
 use super::ffi::{Fault, Get, Library, List, Of};
+use super::function::{self, Function};
 
 /// A part of a GPU: which tile it is on (`None` for the whole), its handle, and what it is.
 #[derive(Clone, Copy, Debug)]

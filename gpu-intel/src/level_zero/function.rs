@@ -43,7 +43,8 @@ impl Reader<'_> {
         let function = listed
             .map_err(|fault| absence(*fault, "zesDeviceEnumEnabledVFExp", Need::Root))
             .and_then(|all| all.iter().find(|of| of.number == number).ok_or(NOT_LISTED));
-        let total = || function.map(|of| of.memory).and_then(|of| if of.0 == 0 { Err(NO_ROWS) } else { Ok(of) });
+        let total =
+            || function.map(|of| of.memory).and_then(|of| if of.0 == 0 { Err(NO_ROWS) } else { Ok(of) });
         self.fill(&mut reading.memory_total, Metric::MemoryTotal, total);
         let total = reading.memory_total.map(|total| total.value);
         if self.wanted.has(Metric::MemoryUsed) || self.wanted.has(Metric::MemoryFree) {
@@ -80,15 +81,20 @@ impl Reader<'_> {
         let f = self.library.functions().vf_get_engine_utilization;
         let rows = self.library.rows(f, function.handle, zes_vf_util_engine_exp2_t::new());
         let rows = rows.map_err(|fault| absence(fault, AT, Need::Root))?;
-        let shares: Option<Vec<_>> = rows.iter().enumerate().map(|(place, row)| {
-            let reader = (self.device.address, Counts::Function(function.number, place), None);
-            let counters = (row.activeCounterValue, row.samplingCounterValue);
-            let since = self.work.since_last(reader, counters, self.now)?;
-            let share = u128::from(since.worked) * 1000 / u128::from(since.elapsed);
-            let share = Permille(u64::try_from(share).unwrap_or(1000).min(1000));
-            Some(Share { group: row.vfEngineType, share, window: since.took })
-        }).collect();
-        shares.ok_or(Absence::NotYet)
+        // All rows are noted before one that is new ends the look.
+        let shares: Vec<Option<Share>> = rows
+            .iter()
+            .enumerate()
+            .map(|(place, row)| {
+                let reader = (self.device.address, Counts::Function(function.number, place), None);
+                let counters = (row.activeCounterValue, row.samplingCounterValue);
+                let since = self.work.since_last(reader, counters, self.now)?;
+                let share = u128::from(since.worked) * 1000 / u128::from(since.elapsed);
+                let share = Permille(u64::try_from(share).unwrap_or(1000).min(1000));
+                Some(Share { group: row.vfEngineType, share, window: since.took })
+            })
+            .collect();
+        shares.into_iter().collect::<Option<_>>().ok_or(Absence::NotYet)
     }
 }
 

@@ -1,12 +1,13 @@
 //! What Level Zero shows of one GPU or tile, in the places where the kernel's files show nothing.
 
 use gpu_core::{
-    Absence, BootTime, Bytes, Count, DriverHealth, Hertz, Measured, Metric, MetricSet, Microjoules, Millicelsius, Need,
-    Nanoseconds, Permille, Reading, Rpm, Source,
+    Absence, BootTime, Bytes, Count, DriverHealth, Hertz, Measured, Metric, MetricSet, Microjoules,
+    Millicelsius, Nanoseconds, Need, Permille, Reading, Rpm, Source,
 };
 use level_zero_sys::{
-    Zero, zes_engine_group_t, zes_engine_stats_t, zes_freq_domain_t, zes_freq_state_t, zes_mem_state_t,
-    zes_mem_bandwidth_t, zes_mem_health_t, zes_pci_state_t, zes_pci_stats_t, zes_power_energy_counter_t, zes_ras_error_type_t, zes_temp_sensors_t,
+    Zero, zes_engine_group_t, zes_engine_stats_t, zes_freq_domain_t, zes_freq_state_t, zes_mem_bandwidth_t,
+    zes_mem_health_t, zes_mem_state_t, zes_pci_state_t, zes_pci_stats_t, zes_power_energy_counter_t,
+    zes_ras_error_type_t, zes_temp_sensors_t,
 };
 
 use super::device::{Device, Parts, hertz};

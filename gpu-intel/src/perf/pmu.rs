@@ -12,9 +12,8 @@ use gpu_host::file;
 use crate::board::numbered;
 use crate::reading::is_integrated;
 
-const NO_PMU: Absence = Absence::NotSupported {
-    why: "the driver counts no engines for perf here: see processes, or Level Zero",
-};
+const NO_PMU: Absence =
+    Absence::NotSupported { why: "the driver counts no engines for perf here: see processes, or Level Zero" };
 
 /// More engines of a class than any GT has. xe names classes, not engines: each number is tried.
 const MOST_OF_A_CLASS: u64 = 9;
@@ -110,7 +109,8 @@ fn xe(events: &Events, device: &Path) -> Result<Vec<Engine>, Absence> {
             let there = file::list(&path.join(format!("gt{gt}/engines"))).unwrap_or_default();
             for (class, number) in CLASSES.iter().filter(|(name, _)| there.iter().any(|one| one == name)) {
                 for instance in 0..MOST_OF_A_CLASS {
-                    let which = gts.place(gt.into())? | classes.place(*number)? | instances.place(instance)?;
+                    let which =
+                        gts.place(gt.into())? | classes.place(*number)? | instances.place(instance)?;
                     engines.push(Engine {
                         tile: Some(tile),
                         is_video: *class == "vcs",

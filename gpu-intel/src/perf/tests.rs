@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gpu_core::{
-    Absence, Backend, BackendExt, Bytes, Clock, Metric, MetricSet, Nanoseconds, Need, PartitionKind, Permille, Query,
-    Source, conformance,
+    Absence, Backend, BackendExt, Bytes, Clock, Metric, MetricSet, Nanoseconds, Need, PartitionKind,
+    Permille, Query, Source, conformance,
 };
 use gpu_host::Roots;
 use gpu_sim::{Curve, Machine, Part, Tree, Use, UseKind, Workload, World};
@@ -47,8 +47,14 @@ impl Site {
         };
         let starts = machine.started_at;
         let cgroup = "/".to_owned();
-        machine.workloads =
-            vec![Workload { pid: gpu_core::Pid(7), name: "job".to_owned(), starts, ends: None, cgroup, uses: vec![of] }];
+        machine.workloads = vec![Workload {
+            pid: gpu_core::Pid(7),
+            name: "job".to_owned(),
+            starts,
+            ends: None,
+            cgroup,
+            uses: vec![of],
+        }];
         let world = World::new(machine);
         let tree = world.write_tree(&folder).unwrap();
         Self { folder, world, tree }
@@ -95,7 +101,8 @@ fn counters(site: &Site, is_xe: bool, asked: &Arc<Mutex<Vec<u64>>>) -> Open {
             (config >> 12, config >> 4 & 0xff, 0, 0)
         };
         // The graphics GT has one compute engine, the media GT two decoders.
-        let there = if is_xe { [(0, 4, 0), (1, 2, 0), (1, 2, 1)].contains(&(gt, class, instance)) } else { true };
+        let there =
+            if is_xe { [(0, 4, 0), (1, 2, 0), (1, 2, 1)].contains(&(gt, class, instance)) } else { true };
         if !there {
             return Err(io::Error::from_raw_os_error(2));
         }
@@ -130,7 +137,11 @@ fn what_the_drivers_list_is_what_the_kernel_would_take() {
     assert_eq!((i915.kind, i915.cpu), (24, 0));
     let xe = Site::new("b60-2").pmu(true).unwrap();
     let one = xe.engines.iter().find(|of| of.active == 1 << 60 | 2 << 20 | 1 << 12 | 2).unwrap();
-    assert_eq!((one.total, one.is_video), (Some(1 << 60 | 2 << 20 | 1 << 12 | 3), true), "vcs1 of the media GT");
+    assert_eq!(
+        (one.total, one.is_video),
+        (Some(1 << 60 | 2 << 20 | 1 << 12 | 3), true),
+        "vcs1 of the media GT"
+    );
     assert_eq!(xe.engines.len(), 18, "nine that could be of each class that a GT has");
 }
 
@@ -267,10 +278,14 @@ fn nothing_is_opened_without_need() {
     let sample = backend.sample_of(&query).unwrap();
     assert_eq!(sample.reading(id).busy, Err(Absence::Asleep));
     let of_the_other = asked.lock().unwrap().len();
-    fs::write(awake.tree.sysfs().join("bus/pci/devices").join(pci).join("power/runtime_status"), "active\n").unwrap();
+    fs::write(awake.tree.sysfs().join("bus/pci/devices").join(pci).join("power/runtime_status"), "active\n")
+        .unwrap();
     backend.sample_of(&query).unwrap();
     let of_both = asked.lock().unwrap().len();
-    assert!(of_the_other > 0 && of_both == 2 * of_the_other, "{of_the_other} of the other, {of_both} of both");
+    assert!(
+        of_the_other > 0 && of_both == 2 * of_the_other,
+        "{of_the_other} of the other, {of_both} of both"
+    );
 }
 
 /// On i915 engines are of the whole GPU, on xe of the tile that their GT is on.

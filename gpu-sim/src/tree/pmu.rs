@@ -26,7 +26,9 @@ pub(super) fn of(plan: &mut Plan, position: usize, gpu: &Gpu, intel: &IntelSpec)
 /// One event for each engine; the number has class, instance and what is counted.
 fn i915(plan: &mut Plan, path: &Path) {
     plan.line(path, "format/i915_eventid", "config:0-20");
-    for (engine, config) in [("rcs0", 0), ("bcs0", 0x1000), ("vcs0", 0x2000), ("vcs1", 0x2010), ("ccs0", 0x4000)] {
+    for (engine, config) in
+        [("rcs0", 0), ("bcs0", 0x1000), ("vcs0", 0x2000), ("vcs1", 0x2010), ("ccs0", 0x4000)]
+    {
         plan.line(path, &format!("events/{engine}-busy"), format_args!("config={config:#x}"));
         plan.line(path, &format!("events/{engine}-busy.unit"), "ns");
     }
