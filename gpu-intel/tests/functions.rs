@@ -547,6 +547,31 @@ fn who_cannot_see_the_users_changes_nothing() {
     assert_eq!(node.set(Mode::SRIOV, "2").unwrap_err().kind(), "not_permitted");
 }
 
+/// Functions without an amount and a driver that does not share out come to nothing: who takes amounts back
+/// lets it share out again. Where no amount was set, that it shall not is somebody's own word.
+#[test]
+fn sharing_out_is_given_back_where_amounts_were_set() {
+    let node = Node::idle(IntelDriver::I915Prelim);
+    let _driver = node.driver();
+    let automatic = node.file("drm/card1/prelim_iov/pf/auto_provisioning");
+    let says = || fs::read_to_string(&automatic).unwrap().trim().to_owned();
+    node.cut(&[FunctionSpec::new().memory(Bytes::gib(2)); 2]).unwrap();
+    assert_eq!(says(), "0");
+    node.cut(&[]).unwrap();
+    assert_eq!(says(), "1", "the amounts are taken back");
+    assert_eq!(node.set(Mode::SRIOV, "2").unwrap().device.partitions.len(), 2, "and functions come up again");
+
+    // Nothing of memory was said: the file is the administrator's.
+    let node = Node::idle(IntelDriver::I915Prelim);
+    let _driver = node.driver();
+    node.cut(&[FunctionSpec::new().exec_quantum_ms(7); 2]).unwrap();
+    fs::write(node.file("drm/card1/prelim_iov/pf/auto_provisioning"), "0\n").unwrap();
+    node.cut(&[]).unwrap();
+    assert!(node.memories().is_empty());
+    let kept = fs::read_to_string(node.file("drm/card1/prelim_iov/pf/auto_provisioning")).unwrap();
+    assert_eq!(kept.trim(), "0", "nothing was set, and nothing is given back");
+}
+
 #[test]
 fn two_writers_do_not_meet() {
     let node = Node::idle(IntelDriver::Xe);
