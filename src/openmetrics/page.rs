@@ -36,12 +36,23 @@ pub struct Page<'a> {
     tally: Option<&'a Tally>,
     sampled: Option<(&'a Observed, Totals)>,
     simulated: Option<&'a str>,
+    #[cfg(feature = "health")]
+    health: Option<&'a gpu_core::health::Report>,
 }
 
 impl<'a> Page<'a> {
     /// A page of what there is and what it shows.
     pub const fn new(inventory: &'a Inventory, sample: &'a Sample) -> Self {
-        Self { inventory, sample, attribution: None, tally: None, sampled: None, simulated: None }
+        Self {
+            inventory,
+            sample,
+            attribution: None,
+            tally: None,
+            sampled: None,
+            simulated: None,
+            #[cfg(feature = "health")]
+            health: None,
+        }
     }
 
     /// A page of what a sampler has seen, with what that cost.
@@ -64,6 +75,12 @@ impl<'a> Page<'a> {
         Self { tally: Some(tally), ..self }
     }
 
+    /// The same page with how well its units are.
+    #[cfg(feature = "health")]
+    pub const fn health(self, report: &'a gpu_core::health::Report) -> Self {
+        Self { health: Some(report), ..self }
+    }
+
     /// The same page, marked as that simulated machine's.
     pub const fn simulated(self, machine: Option<&'a str>) -> Self {
         Self { simulated: machine, ..self }
@@ -76,6 +93,10 @@ impl<'a> Page<'a> {
         self.node(&mut text);
         self.devices(&mut text);
         self.partitions(&mut text);
+        #[cfg(feature = "health")]
+        if let Some(report) = self.health {
+            super::health::write(report, &mut text);
+        }
         if let Some(tally) = self.tally {
             self.owners_now(tally, &mut text);
             owners_so_far(tally, &mut text);

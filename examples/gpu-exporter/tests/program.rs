@@ -237,3 +237,34 @@ fn a_driver_that_hangs_is_on_the_page() {
     }
     assert_eq!(get(exporter.address, &request("GET", "/healthz", &[])).status, 200);
 }
+
+/// One GPU that has failed is told, with why and what is to be done; the others are well.
+#[test]
+fn who_is_not_well_is_on_the_page() {
+    let folder = Folder::new("unwell");
+    let file = folder.join("machine.json");
+    let mut machine = gpu_sim::Machine::preset("hgx-h100-8").unwrap();
+    machine.gpus[5].ecc.as_mut().unwrap().remap_failed = true;
+    std::fs::write(&file, machine.to_json()).unwrap();
+    let exporter = Exporter::start(&["--sim", file.to_str().unwrap(), "--period", "0.1"]);
+    let end = Instant::now() + PATIENCE;
+    let page = loop {
+        assert!(Instant::now() < end, "it is never told");
+        let page = exporter.metrics("text/plain").body;
+        if page.contains("\nhw_status{") {
+            break page;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let lines = |start: &str, of: &[&str]| -> Vec<String> {
+        let lines = page.lines().filter(|line| line.starts_with(start) && of.iter().all(|of| line.contains(of)));
+        lines.map(str::to_owned).collect()
+    };
+    let failed = lines("hw_status{", &["hw_state=\"failed\"", "} 1"]);
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(lines("hw_status{", &["hw_state=\"ok\"", "} 1"]).len(), 7);
+    let faults = lines("gpu_fault{", &["fault=\"row_remap_failed\"", "action=\"replace\"", "} 1"]);
+    assert_eq!(faults.len(), 1, "{:?}", lines("gpu_fault{", &[]));
+    let id = failed[0].split('"').nth(1).unwrap();
+    assert!(faults[0].contains(id), "{faults:?} is not of {id}");
+}
