@@ -415,7 +415,12 @@ fn health_is_told_of_each_unit_and_a_fault_once() {
     use gpu_accounting::{Event, EventKind, Vendor};
     let (of, mut health) = (Metered::new(Machine::preset("mixed").unwrap()), Health::default());
     let (inventory, sample, clock) = (of.node.inventory(), of.node.sample(), of.node.clock());
-    health.look(&Look { inventory: &inventory, sample: &sample, now: clock.boot_now(), boot: clock.boot_id() });
+    health.look(&Look {
+        inventory: &inventory,
+        sample: &sample,
+        now: clock.boot_now(),
+        boot: clock.boot_id(),
+    });
     let cut = inventory.devices().find(|device| device.partitions.len() > 1).expect("one is cut").clone();
     let part = cut.partitions[1].id;
     // Twice, a second apart, and a second ago.

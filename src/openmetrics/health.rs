@@ -65,7 +65,8 @@ fn is_outermost(unit: UnitId) -> bool {
 
 /// Each fault once, at the unit where it is: what lies in that unit has it as evidence, too.
 fn faults(report: &Report) -> impl Iterator<Item = (LabelSet, &Condition)> {
-    let conditions = report.units.iter().flat_map(|of| of.evidence.iter().filter(|fault| fault.at == of.unit));
+    let conditions =
+        report.units.iter().flat_map(|of| of.evidence.iter().filter(|fault| fault.at == of.unit));
     conditions.map(|condition| (fault_labels(condition), condition))
 }
 

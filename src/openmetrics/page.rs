@@ -36,6 +36,7 @@ pub struct Page<'a> {
     tally: Option<&'a Tally>,
     sampled: Option<(&'a Observed, Totals)>,
     simulated: Option<&'a str>,
+    recorded: Option<&'a str>,
     #[cfg(feature = "health")]
     health: Option<&'a gpu_core::health::Report>,
 }
@@ -50,6 +51,7 @@ impl<'a> Page<'a> {
             tally: None,
             sampled: None,
             simulated: None,
+            recorded: None,
             #[cfg(feature = "health")]
             health: None,
         }
@@ -86,6 +88,12 @@ impl<'a> Page<'a> {
         Self { simulated: machine, ..self }
     }
 
+    /// The same page, marked as a recording's: when it was recorded and by what, as
+    /// [`Node::recorded`](crate::Node::recorded) tells it.
+    pub const fn recorded(self, when: Option<&'a str>) -> Self {
+        Self { recorded: when, ..self }
+    }
+
     /// The page as text.
     #[must_use]
     pub fn text(&self, format: Format) -> String {
@@ -111,11 +119,12 @@ impl<'a> Page<'a> {
     fn node(&self, text: &mut Text) {
         text.family(&Family::info(
             "gpu_node",
-            "The node; whether its GPUs are simulated, and as which machine.",
+            "The node; whether its GPUs are simulated, and as which machine; when it was recorded, if it was.",
         ));
         let simulated = if self.simulated.is_some() { "true" } else { "false" };
         let labels = LabelSet::new().with("simulated", simulated);
-        text.series(&labels.with("machine", self.simulated.unwrap_or("")), "", Decimal::from(1));
+        let labels = labels.with("machine", self.simulated.unwrap_or(""));
+        text.series(&labels.with("recorded", self.recorded.unwrap_or("")), "", Decimal::from(1));
     }
 
     fn devices(&self, text: &mut Text) {

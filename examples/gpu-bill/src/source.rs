@@ -60,7 +60,8 @@ impl Source {
                 (None, Some(machine)) => machine.parse()?,
                 (None, None) => return Err("a recording does not tell its node's name: --node NAME".into()),
             };
-            let (simulated, time) = (node.simulated().is_some(), Time::Recorded(RefCell::new(Box::new(replay))));
+            let (simulated, time) =
+                (node.simulated().is_some(), Time::Recorded(RefCell::new(Box::new(replay))));
             return Ok(Self { node, name, simulated, time });
         }
         let simulated = args.roots.simulated().is_some();

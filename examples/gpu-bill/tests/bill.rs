@@ -238,8 +238,15 @@ fn a_recording_is_billed_like_the_machine() {
         }
     }
     drop(recorder);
-    let words =
-        ["collect", "--replay", recording.to_str().unwrap(), "--out", replayed.to_str().unwrap(), "--node", "mixed"];
+    let words = [
+        "collect",
+        "--replay",
+        recording.to_str().unwrap(),
+        "--out",
+        replayed.to_str().unwrap(),
+        "--node",
+        "mixed",
+    ];
     let said = String::from_utf8_lossy(&done(&words).stderr).into_owned();
     assert!(said.contains("SIMULATED") && said.contains("RECORDED"), "{said}");
     assert_eq!(json(&replayed, &[]), json(&live, &[]));
@@ -287,7 +294,8 @@ fn is_locking(pid: u32) -> bool {
 fn it_ends_when_told() {
     let folder = Folder::new("ends");
     let file = folder.file("statements.gpul");
-    let words = ["collect", "--for", "1h", "--every", "50ms", "--close", "1h", "--out", file.to_str().unwrap()];
+    let words =
+        ["collect", "--for", "1h", "--every", "50ms", "--close", "1h", "--out", file.to_str().unwrap()];
     for signal in ["TERM", "INT", "HUP"] {
         let length = std::fs::metadata(&file).map_or(0, |of| of.len());
         let mut running =

@@ -15,7 +15,9 @@ use gpu_accounting::sampler::{Observed, Totals};
 pub struct Account {
     books: Mutex<Books>,
     health: HealthWatch,
+    /// What is simulated, where anything is; when it was recorded, if it was.
     simulated: Option<String>,
+    recorded: Option<String>,
     /// Where to write what was metered.
     statement: Option<PathBuf>,
 }
@@ -36,7 +38,7 @@ impl Account {
         node: NodeName,
         series: usize,
         health: HealthWatch,
-        simulated: Option<&str>,
+        (simulated, recorded): (Option<String>, Option<String>),
         statement: Option<PathBuf>,
     ) -> Self {
         let books = Books {
@@ -47,7 +49,7 @@ impl Account {
             pages: [None, None],
             looks: 0,
         };
-        Self { books: Mutex::new(books), health, simulated: simulated.map(str::to_owned), statement }
+        Self { books: Mutex::new(books), health, simulated, recorded, statement }
     }
 
     fn lock(&self) -> MutexGuard<'_, Books> {
@@ -91,7 +93,7 @@ impl Account {
         let (observed, totals, _) = books.latest.as_ref()?;
         let health = self.health.report();
         let page = Page::observed(observed, *totals).tally(&books.tally).health(&health);
-        let page = page.simulated(self.simulated.as_deref());
+        let page = page.simulated(self.simulated.as_deref()).recorded(self.recorded.as_deref());
         let page = Bytes::from(page.text(format));
         books.pages[place] = Some(page.clone());
         Some(page)

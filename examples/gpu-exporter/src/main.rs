@@ -79,8 +79,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let health = HealthOptions::default();
     let health_period = (health.period / args.speed).max(period);
     let health = HealthWatch::start(Arc::clone(&source.node), health.period(health_period), |_| {});
-    let account =
-        Account::new(name, args.series, health, source.simulated.as_deref(), args.statement.clone());
+    let of = (source.simulated.clone(), source.node.recorded().map(str::to_owned));
+    let account = Account::new(name, args.series, health, of, args.statement.clone());
     let account = Arc::new(account);
     let stale = args.looks.is_none().then(|| period * 3 + Duration::from_secs(2));
     let answers = Answers { account: Arc::clone(&account), token, stale };
@@ -129,6 +129,9 @@ fn add(sampler: Sampler, looks: &Receiver<Arc<Observed>>, account: &Account, mos
 /// Says where it listens, and whether anything is simulated.
 fn announce(server: &Server, source: &Source, args: &Args) -> Result<(), Box<dyn Error>> {
     let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
+    if let Some(recorded) = source.node.recorded() {
+        eprintln!("gpu-exporter: RECORDED {recorded}: nothing of this is of now");
+    }
     if let Some(simulated) = &source.simulated {
         eprintln!("gpu-exporter: SIMULATED ({simulated}): nothing of this is hardware");
     }
