@@ -33,6 +33,8 @@ collect: meter this node, and add a statement to the file every so often
                        seen (default: not known; while anything runs, all that
                        is drawn is for what runs)
   --idle WHO           the energy of idling goes to nobody (default) or holders
+  --ledger FILE        who holds what is what this ledger says (a store of
+                       gpu-lease's), not what the machine shows that was given
   --sim NAME           a simulated machine, by its own clock: a preset's name or a
                        JSON file
   --replay FILE        a recording (of gpu-report's) instead of the machine, look by
@@ -68,6 +70,7 @@ pub struct Collect {
     pub close: Duration,
     pub node: Option<NodeName>,
     pub rules: Rules,
+    pub ledger: Option<PathBuf>,
     pub sim: Option<String>,
     pub replay: Option<PathBuf>,
     pub roots: Roots,
@@ -136,6 +139,7 @@ fn collect(parser: &mut lexopt::Parser) -> Parsed<Asked> {
             Long("otherwise") => args.rules.otherwise = Some(rule(&parser.value()?.string()?)?),
             Long("idle") => args.rules.idle_power = idle(&parser.value()?.string()?)?,
             Long("baseline") => args.rules.baseline = baseline(&parser.value()?.string()?)?,
+            Long("ledger") => args.ledger = Some(parser.value()?.into()),
             Long("sim") => args.sim = Some(parser.value()?.string()?),
             Long("replay") => args.replay = Some(parser.value()?.into()),
             Long(option) if ROOTS.contains(&option) => {
@@ -162,6 +166,9 @@ fn check(args: &Collect) -> Parsed<()> {
     }
     if args.replay.is_some() && (args.sim.is_some() || args.roots.are_given()) {
         return Err("--replay replaces the whole machine; leave out --sim, the roots and --nvml".into());
+    }
+    if args.ledger.is_some() && args.replay.is_some() {
+        return Err("--ledger says who holds what now, and a recording is of another time".into());
     }
     if args.every > args.close {
         return Err("--every is longer than --close: a statement takes two looks at least".into());

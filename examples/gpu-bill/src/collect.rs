@@ -9,12 +9,16 @@ use gpu_accounting::{BootTime, Count, Inventory, Node, Watch};
 use crate::args::Collect;
 use crate::ending::Ending;
 use crate::file::Out;
-use crate::given;
+use crate::holders::Holders;
 use crate::source::{Passed, Source};
 
 pub fn collect(args: &Collect) -> Result<(), Box<dyn Error>> {
     let ending = Ending::listen()?;
     let source = Source::open(args)?;
+    let mut holders = match &args.ledger {
+        Some(file) => Holders::in_ledger(file, source.name)?,
+        None => Holders::Machine,
+    };
     let (mut out, before) = Out::open(&args.out)?;
     let mut is_told = resume(&source, &before, &ending);
     if let Some(recorded) = source.node.recorded() {
@@ -37,7 +41,10 @@ pub fn collect(args: &Collect) -> Result<(), Box<dyn Error>> {
     let began = source.node.clock().boot_now();
     let (mut next, mut closed) = (Duration::ZERO, Duration::ZERO);
     let passed = loop {
-        look(&source.node, &mut watch, &mut books.meter, &mut held)?;
+        // Whatever fails here, what is open is written.
+        if let Err(error) = look(&source.node, &mut watch, &mut books.meter, (&mut holders, &mut held)) {
+            break Passed::Broken(error.to_string());
+        }
         let now = Duration::from_nanos(source.node.clock().boot_now().since(began).get());
         if is_told || now >= args.length {
             break Passed::Time;
@@ -98,17 +105,14 @@ fn look(
     node: &Node,
     watch: &mut Watch<'_>,
     meter: &mut Meter,
-    held: &mut Vec<Held>,
+    (holders, held): (&mut Holders, &mut Vec<Held>),
 ) -> Result<(), Box<dyn Error>> {
     let attribution = watch.look();
     let at = Moment::now(node.clock());
     let observation = Observation::new(at, watch.inventory(), watch.sample(), &attribution);
-    let observation = match watch.evidence() {
-        Some(evidence) => {
-            given::held(evidence, watch.inventory(), held);
-            observation.held(held)
-        }
-        None => observation,
+    let observation = match holders.held(watch, watch.inventory(), held)? {
+        true => observation.held(held),
+        false => observation,
     };
     meter.observe(&observation)?;
     let owners = attribution.lines.iter().filter_map(|line| line.holder.owner());

@@ -13,7 +13,7 @@
 //! a file. Told to end (SIGINT, SIGTERM, SIGHUP), `collect` writes what is open and leaves with success.
 //!
 //! Held is what the machine shows that somebody was given (device files, plugins' checkpoints, jobs'
-//! resources); a program with a ledger tells its meter what that says instead.
+//! resources), or what a ledger says (`--ledger`, a store of `gpu-lease`'s).
 
 mod amount;
 mod args;
@@ -23,6 +23,7 @@ mod csv;
 mod ending;
 mod file;
 mod given;
+mod holders;
 mod json;
 mod period;
 #[path = "../../shared/roots.rs"]

@@ -38,7 +38,7 @@ pub enum Passed {
     Told,
     /// A recording has no more looks.
     End,
-    /// A recording cannot be read on, and why.
+    /// Nothing can be read on, and why.
     Broken(String),
 }
 

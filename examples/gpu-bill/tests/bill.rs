@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use gpu_accounting::Node;
 use gpu_accounting::record::Recorder;
-use gpu_core::Nanoseconds;
+use gpu_core::ledger::{Board, Body, Claim, EntryId, Reserve};
+use gpu_core::{Backend, Container, Incarnation, Nanoseconds, Runtime};
 use gpu_sim::{Machine, World};
+use gpu_store::{Keeper, SqliteJournal};
 use serde_json::Value;
 
 /// A folder of a test's own, which goes with it.
@@ -35,6 +37,10 @@ impl Drop for Folder {
 
 fn bill(words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gpu-bill")).args(words).output().expect("it starts")
+}
+
+fn bill_of(words: &[&str]) -> Output {
+    bill(&[&["collect"][..], words].concat())
 }
 
 fn done(words: &[&str]) -> Output {
@@ -215,6 +221,50 @@ fn a_full_disk() {
     assert!(error.contains("too large") || error.contains("os error"), "{error}");
     let bill = json(&file, &[]);
     assert!(!bill["lines"].as_array().unwrap().is_empty());
+}
+
+/// With a ledger, held is what it says: a unit that nobody was given is held by who has it there.
+#[test]
+fn a_ledger_says_who_holds() {
+    let folder = Folder::new("ledger");
+    let (store, file) = (folder.file("ledger.db"), folder.file("statements.gpul"));
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&folder.0, private).unwrap();
+    let inventory = Machine::preset("mixed").unwrap().backend().inventory().unwrap();
+    let free = inventory.devices().find(|device| device.partitions.is_empty()).unwrap().id;
+    let keeper =
+        Keeper::open(SqliteJournal::open(&store).unwrap(), "mixed".parse().unwrap()).expect("it is new");
+    keeper.apply(&keeper.entry(EntryId(1), Body::Inventory(Board::all(&inventory, &[])))).unwrap();
+    let claim = Claim::new(free, Incarnation::default());
+    let reserved = keeper.entry(EntryId(4), Body::Reserve(Reserve::new([claim])));
+    let key = keeper.key(EntryId(4));
+    keeper.apply(&reserved).unwrap();
+    keeper.commit(key, Container::new(Runtime::Containerd, "by-ledger".parse().unwrap())).unwrap();
+    drop(keeper);
+    collect(&file, "2m", &["--ledger", store.to_str().unwrap()]);
+    let bill = json(&file, &[]);
+    let lines = bill["lines"].as_array().unwrap();
+    let hours = |line: &Value| line["held_gpu_hours"].as_f64().unwrap();
+    let held: Vec<&Value> = lines.iter().filter(|line| hours(line) > 0.0).collect();
+    let [line] = held[..] else { panic!("{held:#?}") };
+    // A whole GPU for two minutes.
+    assert!((hours(line) - 1.0 / 30.0).abs() < 1e-6, "{line:#}");
+    assert!(line.to_string().contains("by-ledger"), "{line:#}");
+
+    for (store, node, words) in [
+        (store.as_path(), "another", "no ledger of node another"),
+        (Path::new("/nonexistent/ledger.db"), "mixed", "/nonexistent"),
+        (file.as_path(), "mixed", "statements.gpul"),
+    ] {
+        let out = folder.file("none.gpul");
+        let paths = (store.to_str().unwrap(), out.to_str().unwrap());
+        let refused = bill_of(&[
+            "--sim", "mixed", "--for", "1s", "--node", node, "--ledger", paths.0, "--out", paths.1,
+        ]);
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(2) && error.contains(words), "{error}");
+        assert!(!out.exists());
+    }
 }
 
 /// What was recorded is billed as it would have been at the time; what is damaged, up to there.
