@@ -148,13 +148,13 @@ impl Perf {
             Some(None) => return Err(Absence::NotYet), // somebody else looks just now
             _ => None,
         };
-        let looked = kept.map_or_else(|| Opened::new(pmu, open), Ok).and_then(|mut opened| {
+        let looked = kept.map_or_else(|| Opened::new(pmu, open), Ok).map(|mut opened| {
             let work = opened.look(now);
             // Counters that fail are opened anew: the driver may have been loaded again.
             let is_over = matches!(work, Err(Absence::Failed { .. } | Absence::Lost));
-            Ok(((!is_over).then_some(opened), work))
+            ((!is_over).then_some(opened), work)
         });
-        let (opened, work) = looked.map_or_else(|absence| (None, Err(absence)), |looked| looked);
+        let (opened, work) = looked.unwrap_or_else(|absence| (None, Err(absence)));
         match opened {
             Some(opened) => drop(self.lock().insert(address, Some(opened))),
             None => drop(self.lock().remove(&address)),

@@ -271,7 +271,8 @@ fn a_number_that_changes_hands_while_an_account_is_read() {
     let (own, gone) = (written.folder.process("101"), written.folder.0.join("gone"));
     fs::rename(&own, gone).unwrap();
     // The other one is a copy of 103 that started later, and has 103's client.
-    let copied = std::process::Command::new("cp").arg("-a").arg(written.folder.process("103")).arg(&own).status();
+    let copied =
+        std::process::Command::new("cp").arg("-a").arg(written.folder.process("103")).arg(&own).status();
     assert!(copied.unwrap().success());
     let stat = fs::read_to_string(own.join("stat")).unwrap();
     let (_, rest) = stat.rsplit_once(')').unwrap();

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use gpu_core::{DeviceNumber, Need, PartitionId, PartitionKind, Pid, PidView, Sweep, SweepRequest, Sweeper, User};
+use gpu_core::{
+    DeviceNumber, Need, PartitionId, PartitionKind, Pid, PidView, Sweep, SweepRequest, Sweeper, User,
+};
 use gpu_host::{Folder, ProcSweeper, cgroup, pid_namespace};
 
 use crate::backend::AmdBackend;
