@@ -70,6 +70,14 @@ impl NodeBuilder {
         self
     }
 
+    /// Has the work of Intel's engines counted by the kernel's perf, which takes `CAP_PERFMON`: see
+    /// `gpu_intel::IntelBackend::with_perf`. xe keeps its GPUs awake meanwhile.
+    #[cfg(feature = "perf")]
+    pub fn perf(mut self) -> Self {
+        self.system.perf = true;
+        self
+    }
+
     /// Does not look for this vendor's GPUs.
     pub fn without(mut self, vendor: Vendor) -> Self {
         self.disabled.push(vendor);

@@ -51,13 +51,15 @@
 //! `sampler`: looks on a schedule, on threads of its own. `openmetrics`: text for Prometheus and the
 //! like; brings `sampler` and `meter`. `meter`: see `gpu_core::meter`; brings `ledger`.
 //! `level-zero`: Intel's Sysman library as a second source for `intel`, loaded at run time.
+//! `perf`: the work of Intel's engines by the kernel's perf, for who asks (`NodeBuilder::perf`) and may.
 //! `nvidia`, `amd`, `intel` (all on): the vendors. Each needs nothing at build time, and at run
 //! time only what it finds. `health`: who is well, on what evidence, and what is to be done. `serde`: see [`gpu_core`].
 //! `record`: recordings, the module `record`.
 //!
 //! # What it never does
 //! It starts no process, and a thread only for who asks for one (`Sampler`, `HealthWatch`); it prints
-//! nothing, reads no environment variable, wakes no GPU that sleeps, and changes no setting.
+//! nothing, reads no environment variable, wakes no GPU that sleeps, and changes no setting. What perf counts of a GPU
+//! of xe's keeps that awake.
 
 #![forbid(unsafe_code)]
 

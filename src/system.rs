@@ -15,6 +15,8 @@ pub(crate) struct System {
     pub(crate) host_root: Option<PathBuf>,
     pub(crate) nvml: Option<PathBuf>,
     pub(crate) locks: Option<PathBuf>,
+    #[cfg(feature = "perf")]
+    pub(crate) perf: bool,
 }
 
 impl System {
@@ -41,7 +43,11 @@ impl System {
         let sweeper = WatchingSweeper::new(roots.proc.clone(), Arc::clone(&clock)).counting_in(pids);
         let sweeper = Box::new(sweeper.sparing_sleepers(&roots.sysfs));
         let containers = ProcContainers::new(&roots);
-        let discoveries = discoveries(&roots, &clock, self.nvml, wanted);
+        #[cfg(feature = "perf")]
+        let perf = self.perf;
+        #[cfg(not(feature = "perf"))]
+        let perf = false;
+        let discoveries = discoveries(&roots, &clock, self.nvml, perf, wanted);
         (Host::new(discoveries, clock, sweeper).pids(pids).containers(containers), roots.sysfs)
     }
 }
@@ -52,6 +58,7 @@ fn discoveries(
     roots: &Roots,
     clock: &Arc<dyn Clock>,
     nvml: Option<PathBuf>,
+    perf: bool,
     wanted: impl Fn(Vendor) -> bool,
 ) -> Vec<Discovery> {
     let mut found = Vec::new();
@@ -72,7 +79,10 @@ fn discoveries(
     });
     #[cfg(feature = "intel")]
     found.push(if wanted(Vendor::INTEL) {
-        gpu_intel::discover(&gpu_intel::Options::new(roots.clone()).clock(Arc::clone(clock)))
+        let options = gpu_intel::Options::new(roots.clone()).clock(Arc::clone(clock));
+        #[cfg(feature = "perf")]
+        let options = if perf { options.perf() } else { options };
+        gpu_intel::discover(&options)
     } else {
         disabled(Vendor::INTEL)
     });

@@ -56,6 +56,17 @@ fn recordings_are_for_those_who_ask() {
     at_most(40, &["-p", "gpu-accounting", "--features", "record,containers"]);
 }
 
+/// Engines by perf cost three crates, and none of those who do not ask.
+#[test]
+fn counters_of_perf_are_for_those_who_ask() {
+    let (without, with) =
+        (tree(&["-p", "gpu-accounting"]), tree(&["-p", "gpu-accounting", "--features", "perf"]));
+    let more: BTreeSet<&str> =
+        with.difference(&without).filter_map(|package| package.split(' ').next()).collect();
+    assert_eq!(more, BTreeSet::from(["libc", "perf-event", "perf-event-open-sys"]));
+    at_most(40, &["-p", "gpu-accounting", "--features", "perf,level-zero"]);
+}
+
 /// A ledger that is kept in memory or by a journal of one's own needs little; SQLite and etcd come by
 /// feature.
 #[test]

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use gpu_core::plan::{Layout, Live, New};
 use gpu_core::{
     BoardState, Device, DeviceId, Done, Error, ErrorKind, Fingerprint, Inner, Mode, ModeChange, PartitionId,
-    Partitioner, Placement, Refusal, UnitId, User,
+    Partitioner, Placement, Refusal, UnitId,
 };
 use gpu_host::lock::{Lock, Locking};
 
@@ -122,13 +122,16 @@ impl Partitioner for AmdBackend {
             change.notes.extend((setting == Setting::Memory).then_some(NOT_TAKEN_BACK));
             return Ok(change);
         }
-        let by = self.users_of_all(&boards, board, setting);
-        if !by.is_empty() {
-            return Err(Refusal::InUse { unit: device.into(), by });
+        match self.users_of_all(&boards, board, setting) {
+            users::Users { users: by, .. } if !by.is_empty() => {
+                return Err(Refusal::InUse { unit: device.into(), by });
+            }
+            users::Users { needs: Some(needs), .. } => return Err(Refusal::NotPermitted { needs }),
+            users::Users { .. } => {}
         }
         let path = board.path().map(|folder| folder.join(setting.file())).unwrap_or_default();
         if let Err(failed) = write::write(self.roots(), &path, value) {
-            let users = || self.users_of_all(&boards, board, setting);
+            let users = || self.users_of_all(&boards, board, setting).users;
             return Err(failed.refusal(device.into(), setting, value, users));
         }
         self.read_back(&before, &nodes(board), setting, value, &path.display().to_string())
@@ -155,7 +158,7 @@ impl AmdBackend {
     fn state(&self, boards: &Boards, board: &Board) -> Result<BoardState, Refusal> {
         let device = self.device(board);
         let offer = Offer::of(board, &device)?;
-        let users = self.users(boards, board);
+        let users = self.users(boards, board).users;
         let live = Live::new(offer.current, Placement { start: 0, size: offer.dies }, 0);
         let live = if users.is_empty() { live } else { live.pinned() };
         let layout = Layout::new(device.fingerprint(), vec![live]);
@@ -179,8 +182,14 @@ impl AmdBackend {
     }
 
     /// Who is on any of the GPUs that the change is about.
-    fn users_of_all(&self, boards: &Boards, board: &Board, setting: Setting) -> Vec<User> {
-        members(boards, board, setting).flat_map(|member| self.users(boards, member)).collect()
+    fn users_of_all(&self, boards: &Boards, board: &Board, setting: Setting) -> users::Users {
+        let mut all = users::Users::default();
+        for member in members(boards, board, setting) {
+            let users::Users { users, needs } = self.users(boards, member);
+            all.users.extend(users);
+            all.needs = all.needs.or(needs);
+        }
+        all
     }
 
     /// Looks what became of the board, until the trees agree.
@@ -241,7 +250,7 @@ impl AmdBackend {
             }
             (Seen::Kept(_), Setting::Compute) => {
                 let boards = self.look_again()?;
-                let by = self.users(&boards, find(&boards, id)?);
+                let by = self.users(&boards, find(&boards, id)?).users;
                 if !by.is_empty() {
                     return Err(Refusal::InUse { unit: id.into(), by });
                 }

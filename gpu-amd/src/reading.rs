@@ -326,6 +326,9 @@ impl Reader<'_> {
             Source::Sysfs,
             percent,
         );
+        for metric in [Metric::MemoryRead, Metric::MemoryWritten] {
+            self.absent(reading, metric, "amdgpu counts no bytes of memory: see memory_busy");
+        }
         self.absent(reading, Metric::EncoderBusy, BOTH_WAYS);
         self.absent(reading, Metric::DecoderBusy, BOTH_WAYS);
     }

@@ -225,6 +225,45 @@ fn users_are_named_with_the_containers_that_they_run_in() {
     assert!(users.iter().all(|user| matches!(user.owner, Err(Absence::NotSupported { .. }))), "{users:?}");
 }
 
+/// Who does not see all processes does not know that nobody draws: in a container of its own, beside
+/// processes that it may not look into, and without a list of processes. The driver asks for those alone
+/// who compute.
+#[test]
+#[cfg(unix)]
+fn who_cannot_see_the_users_changes_nothing() {
+    let refused = |node: &Node, needs: &str| {
+        let _driver = node.driver();
+        let before = node.text("current_compute_partition");
+        let Err(refused) = node.set(0, COMPUTE, "CPX") else { panic!("{needs}: not refused") };
+        assert_eq!(refused.kind(), "not_permitted", "{refused}");
+        assert!(refused.to_string().contains(needs), "{refused}");
+        assert_eq!(node.text("current_compute_partition"), before);
+    };
+    let node = Node::idle("mi300x-8", 1);
+    std::fs::remove_file(node.tree.proc().join("1/ns/pid")).unwrap();
+    refused(&node, "pid namespace");
+
+    let node = Node::idle("mi300x-8", 1);
+    let pid = node.tree.proc().join("4242");
+    std::fs::create_dir_all(pid.join("fd")).unwrap();
+    std::fs::write(pid.join("stat"), "no such text").unwrap();
+    std::os::unix::fs::symlink("/dev/dri/renderD129", pid.join("fd/3")).unwrap();
+    refused(&node, "CAP_SYS_PTRACE");
+    std::fs::remove_dir_all(&pid).unwrap();
+    let driver = node.driver();
+    assert!(node.set(0, COMPUTE, "CPX").is_ok(), "all are seen");
+    drop(driver);
+
+    let node = Node::idle("mi300x-8", 1);
+    std::fs::remove_dir_all(node.tree.proc()).unwrap();
+    refused(&node, "the list of processes");
+    // Who is seen is named first.
+    let node = Node::of(few("mi300x-8", 1));
+    std::fs::remove_dir_all(node.tree.proc()).unwrap();
+    let in_use = node.set(0, COMPUTE, "CPX").unwrap_err();
+    assert!(matches!(in_use, Refusal::InUse { .. }), "the driver names who computes: {in_use}");
+}
+
 /// A memory mode is the hive's, waits for the driver, and pulls the compute mode along.
 #[test]
 fn memory_modes_wait_for_the_driver() {

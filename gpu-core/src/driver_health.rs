@@ -5,7 +5,8 @@ use core::fmt;
 /// How well a device is, in its driver's own judgement. Ascends from good to bad.
 ///
 /// Sources: xe's `gpu_health` (kernel: `Documentation/ABI/testing/sysfs-driver-intel-xe-ras`: `ok`,
-/// `warning`, `critical`) and `survivability_mode` ("Xe Device Wedging").
+/// `warning`, `critical`) and `survivability_mode` ("Xe Device Wedging"); Level Zero's `zes_mem_health_t`
+/// (degraded is a warning) and `zes_reset_reason_flags_t` (what must be reset is critical).
 ///
 /// ```
 /// use gpu_core::DriverHealth;

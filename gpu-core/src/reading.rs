@@ -157,8 +157,14 @@ metrics! {
     /// Part of the time in which something ran (NVML `utilization.gpu`, amdgpu `gpu_busy_percent`):
     /// not how much of the chip it filled.
     busy / Busy: Permille, Gauge;
-    /// Part of the time in which device memory was read or written (NVML `utilization.memory`, amdgpu `mem_busy_percent`).
+    /// Part of the time in which device memory was read or written (NVML `utilization.memory`, amdgpu
+    /// `mem_busy_percent`); of Intel's the part of the most bytes that could have gone in the time
+    /// (Level Zero `zesMemoryGetBandwidth`).
     memory_busy / MemoryBusy: Permille, Gauge;
+    /// Bytes read from device memory since the driver was loaded (Level Zero `zesMemoryGetBandwidth`).
+    memory_read / MemoryRead: Bytes, Counter;
+    /// Bytes written to device memory since the driver was loaded (Level Zero `zesMemoryGetBandwidth`).
+    memory_written / MemoryWritten: Bytes, Counter;
     /// Part of the time in which a video encoder ran.
     encoder_busy / EncoderBusy: Permille, Gauge;
     /// Part of the time in which a video decoder ran.
@@ -272,7 +278,8 @@ metrics! {
     /// What the driver asks to be done so that the GPU can be used again (NVML field
     /// `GET_GPU_RECOVERY_ACTION`, driver 560 and later).
     recovery_action / RecoveryAction: RecoveryAction, Gauge;
-    /// How well the GPU is, in its driver's own judgement (xe `gpu_health` and `survivability_mode`).
+    /// How well the GPU is, in its driver's own judgement (xe `gpu_health` and `survivability_mode`; Level
+    /// Zero `zesMemoryGetState` and `zesDeviceGetState`).
     driver_health / DriverHealth: DriverHealth, Gauge;
     /// Speed that the fan is told to turn at, of its maximum.
     fan_speed / FanSpeed: Permille, Gauge;

@@ -194,6 +194,8 @@ with_every_metric!(
     system_memory_used,
     busy,
     memory_busy,
+    memory_read,
+    memory_written,
     encoder_busy,
     decoder_busy,
     video_busy,

@@ -88,6 +88,13 @@ pub fn link_name(path: &Path) -> Result<String, Error> {
     name.map(str::to_owned).ok_or_else(|| malformed(path, "a link to nothing"))
 }
 
+/// True for a file or folder of the running kernel's own sysfs: not of a copy, or of a tree that stands
+/// for another machine.
+#[must_use]
+pub fn is_on_sysfs(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| crate::held::is_on_sysfs(&file))
+}
+
 /// A file that was not written: whether the file or what was written was refused.
 ///
 /// A driver's answer to a value has the same numbers as the kernel's to who may open its file.

@@ -98,7 +98,7 @@ impl Drop for Kept {
 }
 
 #[cfg(target_os = "linux")]
-fn is_on_sysfs(file: &File) -> bool {
+pub(crate) fn is_on_sysfs(file: &File) -> bool {
     /// `SYSFS_MAGIC` (kernel: `magic.h`).
     const SYSFS: u64 = 0x6265_6572;
     #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)] // its type differs by architecture
@@ -106,7 +106,7 @@ fn is_on_sysfs(file: &File) -> bool {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn is_on_sysfs(_file: &File) -> bool {
+pub(crate) fn is_on_sysfs(_file: &File) -> bool {
     false
 }
 

@@ -10,6 +10,7 @@ use gpu_core::{
 use gpu_host::Roots;
 
 use crate::board::{self, Board, Boards};
+use crate::perf::{self, Perf};
 use crate::reading::Tiles;
 use crate::second::Second;
 use crate::{evidence, inventory, process, reading};
@@ -24,6 +25,7 @@ pub struct IntelBackend {
     clock: Arc<dyn Clock>,
     boards: RwLock<Arc<Boards>>,
     second: Second,
+    perf: Perf,
 }
 
 impl IntelBackend {
@@ -33,8 +35,8 @@ impl IntelBackend {
     /// # Errors
     /// When PCI or DRM cannot be listed, though they are there.
     pub fn new(roots: Roots, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let boards = RwLock::new(Arc::new(board::look(&roots.sysfs)?));
-        Ok(Self { roots, clock, boards, second: Second::none() })
+        let boards = RwLock::new(Arc::new(board::look(&roots)?));
+        Ok(Self { roots, clock, boards, second: Second::none(), perf: Perf::closed() })
     }
 
     pub(crate) const fn roots(&self) -> &Roots {
@@ -72,13 +74,31 @@ impl IntelBackend {
         self.second.level_zero.as_ref()
     }
 
+    /// The same with the engines of each GPU counted by the running kernel's perf, which takes
+    /// `CAP_PERFMON`, `CAP_SYS_ADMIN`, or a `perf_event_paranoid` below 1: `busy` is the part of the time
+    /// in which the busiest engine worked since the last look, `video_busy` the mean of the video
+    /// engines. Counters are opened at the first sample and stay open as long as the backend lives;
+    /// meanwhile xe keeps the GPU awake.
+    #[cfg(feature = "perf")]
+    #[must_use]
+    pub fn with_perf(self) -> Self {
+        Self { perf: Perf::kernel(), ..self }
+    }
+
+    /// The same with counters that a test hands out.
+    #[cfg(test)]
+    pub(crate) fn with_counters(self, perf: Perf) -> Self {
+        Self { perf, ..self }
+    }
+
     fn boards(&self) -> Arc<Boards> {
         Arc::clone(&self.boards.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn look_again(&self) -> Result<Arc<Boards>, Error> {
-        let found = Arc::new(board::look(&self.roots.sysfs)?);
+        let found = Arc::new(board::look(&self.roots)?);
         *self.boards.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&found);
+        self.perf.retain(&found);
         Ok(found)
     }
 }
@@ -135,7 +155,10 @@ impl Backend for IntelBackend {
         }
         let now = self.clock.boot_now();
         for board in &boards.boards {
-            let unreadable = sample_board(board, &self.second, query, now, sample);
+            let unreadable = {
+                let work = |board: &Board| self.perf.look(board, boards.perf_refused, query.metrics, now);
+                sample_board(board, &self.second, work, query, now, sample)
+            };
             if query.processes && unreadable != Some(Absence::Lost) {
                 let first = sample.processes.len();
                 process::add(board, query, now, &mut sample.processes);
@@ -165,6 +188,7 @@ impl Backend for IntelBackend {
 fn sample_board(
     board: &Board,
     second: &Second,
+    work: impl FnOnce(&Board) -> perf::Activity,
     query: &Query<'_>,
     now: BootTime,
     sample: &mut Sample,
@@ -175,6 +199,10 @@ fn sample_board(
         sample.problems.push(Problem::new(Vendor::INTEL, &error));
     }
     let metrics = query.metrics;
+    let tiles_wanted =
+        || board.has_tiles() && board.tiles.iter().any(|tile| query.wants(board.tile_id(tile)));
+    let is_asked = unreadable.is_none() && (query.wants(board.id) || tiles_wanted());
+    let work = if is_asked { work(board) } else { None };
     let mut unit = |unit: UnitId, read: &mut dyn FnMut(&mut Reading)| {
         if query.wants(unit) {
             let reading = sample.push(unit, Reading::default());
@@ -187,6 +215,7 @@ fn sample_board(
     let mut tiles = Tiles::default();
     unit(board.id.into(), &mut |reading| {
         board.sensors.read(&mut tiles, metrics, now, reading);
+        perf::put(&work, None, metrics, now, reading);
         second.read(board, None, metrics, now, reading);
     });
     if board.has_tiles() {
@@ -194,13 +223,17 @@ fn sample_board(
             let id = board.tile_id(tile).into();
             unit(id, &mut |reading| {
                 reading::tile(tile, position, &mut tiles, metrics, now, reading);
+                perf::put(&work, Some(tile.number), metrics, now, reading);
                 second.read(board, Some(tile.number), metrics, now, reading);
             });
         }
     }
     for function in &board.virtual_functions {
         let id = board.function_id(function).into();
-        unit(id, &mut |reading| reading::virtual_function(function, metrics, now, reading));
+        unit(id, &mut |reading| {
+            reading::virtual_function(function, metrics, now, reading);
+            second.read_function(board, function.number, metrics, now, reading);
+        });
     }
     unreadable
 }

@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use gpu_core::{DeviceId, DeviceNumber, Error, NodeRole, PartitionId, PartitionKind, PciAddress, Vendor};
+use gpu_core::{
+    Absence, DeviceId, DeviceNumber, Error, NodeRole, PartitionId, PartitionKind, PciAddress, Vendor,
+};
 use gpu_host::drm::DrmNode;
 use gpu_host::file::Attribute;
 use gpu_host::pci::PciFunction;
-use gpu_host::{drm, file, hwmon, pci};
+use gpu_host::{Roots, drm, file, hwmon, pci};
 
+use crate::perf::{Pmu, permission, pmu};
 use crate::reading::Sensors;
 use crate::{i915, model, xe};
 
@@ -24,6 +27,8 @@ pub(crate) struct Boards {
     pub(crate) boards: Vec<Board>,
     /// What could not be read.
     pub(crate) errors: Vec<Error>,
+    /// Why this process may not have engines counted by perf, if so.
+    pub(crate) perf_refused: Option<Absence>,
 }
 
 /// One GPU as the trees show it.
@@ -35,6 +40,8 @@ pub(crate) struct Board {
     pub(crate) virtual_functions: Vec<VirtualFunction>,
     pub(crate) drm: Vec<DrmNode>,
     pub(crate) sensors: Sensors,
+    /// What perf could count of its engines.
+    pub(crate) pmu: Result<Pmu, Absence>,
 }
 
 /// One tile: on most products the only one.
@@ -107,7 +114,8 @@ impl Board {
 ///
 /// # Errors
 /// When PCI or DRM cannot be listed, though they are there.
-pub(crate) fn look(sysfs: &Path) -> Result<Boards, Error> {
+pub(crate) fn look(roots: &Roots) -> Result<Boards, Error> {
+    let sysfs = roots.sysfs.as_path();
     let (functions, mut errors) = pci::gpu_functions(sysfs)?;
     let (drm, unreadable) = drm::nodes(sysfs)?;
     errors.extend(unreadable);
@@ -121,7 +129,7 @@ pub(crate) fn look(sysfs: &Path) -> Result<Boards, Error> {
         .map(|function| board(sysfs, function, &drm, &mut errors))
         .collect();
     boards.sort_by_key(|board| board.function.address);
-    Ok(Boards { boards, errors })
+    Ok(Boards { boards, errors, perf_refused: permission::refusal(&roots.proc) })
 }
 
 fn board(sysfs: &Path, function: PciFunction, drm: &[DrmNode], errors: &mut Vec<Error>) -> Board {
@@ -145,6 +153,7 @@ fn board(sysfs: &Path, function: PciFunction, drm: &[DrmNode], errors: &mut Vec<
         id: DeviceId::from_pci(Vendor::INTEL, function.address),
         virtual_functions: virtual_functions(sysfs, &path, drm, quota),
         sensors: Sensors::of(&path, is_xe, &chips, &tiles, total),
+        pmu: pmu::of(sysfs, &path, function.address, is_xe),
         drm: drm_of,
         tiles,
         function,

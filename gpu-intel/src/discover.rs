@@ -19,6 +19,9 @@ pub struct Options {
     /// [`level_zero::LOADER`](crate::level_zero::LOADER) unless told otherwise.
     #[cfg(feature = "level-zero")]
     pub level_zero: Option<std::path::PathBuf>,
+    /// Whether engines are counted by perf: see [`IntelBackend::with_perf`]. Not, unless told otherwise.
+    #[cfg(feature = "perf")]
+    pub perf: bool,
 }
 
 impl Default for Options {
@@ -38,6 +41,8 @@ impl Options {
             clock,
             #[cfg(feature = "level-zero")]
             level_zero: Some(crate::level_zero::LOADER.into()),
+            #[cfg(feature = "perf")]
+            perf: false,
         }
     }
 
@@ -52,6 +57,13 @@ impl Options {
     #[must_use]
     pub fn level_zero(self, library: impl Into<std::path::PathBuf>) -> Self {
         Self { level_zero: Some(library.into()), ..self }
+    }
+
+    /// The same options with engines counted by perf: see [`IntelBackend::with_perf`].
+    #[cfg(feature = "perf")]
+    #[must_use]
+    pub fn perf(self) -> Self {
+        Self { perf: true, ..self }
     }
 
     /// The same options without Level Zero.
@@ -82,7 +94,7 @@ pub fn discover(options: &Options) -> Discovery {
         return Discovery::without(Vendor::INTEL, Outcome::NoDriver { looked_for });
     }
     match IntelBackend::new(options.roots.clone(), Arc::clone(&options.clock)) {
-        Ok(backend) => Discovery::available(Box::new(with_second(backend, options))),
+        Ok(backend) => Discovery::available(Box::new(with_perf(with_second(backend, options), options))),
         Err(error) if error.kind() == ErrorKind::NotPermitted => {
             let needs = Need::Other("to list the PCI and DRM devices in sysfs");
             Discovery::without(Vendor::INTEL, Outcome::NotPermitted { needs, detail: error.to_string() })
@@ -100,5 +112,15 @@ fn with_second(backend: IntelBackend, options: &Options) -> IntelBackend {
 
 #[cfg(not(feature = "level-zero"))]
 const fn with_second(backend: IntelBackend, _: &Options) -> IntelBackend {
+    backend
+}
+
+#[cfg(feature = "perf")]
+fn with_perf(backend: IntelBackend, options: &Options) -> IntelBackend {
+    if options.perf { backend.with_perf() } else { backend }
+}
+
+#[cfg(not(feature = "perf"))]
+const fn with_perf(backend: IntelBackend, _: &Options) -> IntelBackend {
     backend
 }

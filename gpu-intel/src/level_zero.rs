@@ -8,6 +8,10 @@
 //! | what | function | unit |
 //! |---|---|---|
 //! | memory in use, free | `zesMemoryGetState` | device, tile |
+//! | bytes of memory, and their part of the most since the last look | `zesMemoryGetBandwidth` | device, tile |
+//! | health, where the driver has no file for it | `zesMemoryGetState`, of devices `zesDeviceGetState` too | device, tile |
+//! | memory in use of a virtual function, free | `zesVFManagementGetVFMemoryUtilizationExp2` (specification 1.10) | virtual function |
+//! | busy, video busy, since the last look | `zesVFManagementGetVFEngineUtilizationExp2` (1.10) | virtual function |
 //! | energy, temperatures | `zesPowerGetEnergyCounter`, `zesTemperatureGetState`, where no file has them | device, tile |
 //! | clocks | `zesFrequencyGetState`, where no file has them | device, tile |
 //! | busy, video busy, since the last look | `zesEngineGetActivity`: needs CAP_PERFMON | device, tile |
@@ -29,6 +33,7 @@
 mod device;
 mod error;
 mod ffi;
+mod function;
 mod reading;
 mod work;
 
@@ -138,7 +143,8 @@ impl LevelZero {
     }
 
     /// Fills in what is wanted of a device, or of one of its tiles, wherever `reading` says
-    /// [`NotSupported`](gpu_core::Absence::NotSupported); says whether the device is here.
+    /// [`NotSupported`](gpu_core::Absence::NotSupported), and activity where it says
+    /// [`NotPermitted`](gpu_core::Absence::NotPermitted); says whether the device is here.
     pub fn read(
         &self,
         address: PciAddress,
@@ -153,6 +159,25 @@ impl LevelZero {
         };
         let (library, work) = (&self.library, &self.work);
         Reader { library, device, tile, wanted, now, work }.read(reading);
+        true
+    }
+
+    /// The same of a virtual function, by its number from 1. A driver whose tables are older than the
+    /// functions for it leaves the reading as it is.
+    pub fn read_function(
+        &self,
+        address: PciAddress,
+        number: u32,
+        wanted: MetricSet,
+        now: BootTime,
+        reading: &mut Reading,
+    ) -> bool {
+        let found = self.found();
+        let Some(device) = found.devices.iter().find(|device| device.address == address) else {
+            return false;
+        };
+        let (library, work) = (&self.library, &self.work);
+        Reader { library, device, tile: None, wanted, now, work }.read_function(number, reading);
         true
     }
 }

@@ -19,13 +19,20 @@
 //! | clocks | `gt/gtN/rps_*_freq_mhz` | `tileT/gtG/freq0/*_freq` |
 //! | throttling | `gt/gtN/throttle_reason_*` | `tileT/gtG/freq0/throttle/reason_*` |
 //! | energy | hwmon `i915`, a tile's in `i915_gtN` | hwmon `xe`: card, else package |
+//! | engines' work | perf: `events/*-busy` of the PMU `i915_<address>` | `xe_<address>`: `engine-active-ticks` |
 //! | engines' time slices | `card/engine/<engine>`: [`IntelBackend::engine_settings`] | `tileT/gtG/engines/<class>` |
 //! | virtual function | `virtfnN`, `prelim_iov/vfN/gtM` | `virtfnN`, `sriov_admin/vfN/profile` |
 //! | processes' memory | DRM's regions `local*`, `system*` | `vram*`, `gtt`, `system` |
 //! | processes' engines | DRM's `drm-engine-*`, in time | `drm-cycles-*` beside `drm-total-cycles-*` |
 //!
-//! Memory in use and activity of a GPU are in none of these files; they are absent, with that
-//! reason: what clients hold is not all that is used.
+//! Memory in use of a GPU is in none of these files; it is absent, with that reason: what clients
+//! hold is not all that is used.
+//!
+//! # Activity
+//! What engines of the whole GPU did, the drivers tell by perf alone. Its counters take `CAP_PERFMON`,
+//! and xe keeps a GPU awake while one of them is open: they are opened by a build with the feature
+//! `perf`, where the caller asks for it (`Options::perf`). Otherwise `busy` and `video_busy` say which of
+//! it is missing: no counters of the driver's, no permission, or that they are not opened.
 //!
 //! # Cutting
 //! [`IntelBackend`] is a [`Partitioner`](gpu_core::Partitioner) too.
@@ -73,6 +80,7 @@ mod model;
 pub mod names;
 mod partition;
 mod partitioner;
+mod perf;
 mod process;
 mod reading;
 mod second;

@@ -14,7 +14,9 @@ use crate::error;
 
 const LEVEL_ZERO: &str = "on Intel only through Level Zero, if it is there and has it";
 const FDINFO: &str = "the kernel tells of clients alone: see the processes; of the whole, Level Zero";
-const PMU: &str = "of the whole GPU the kernel tells by perf (CAP_PERFMON), which is not opened: see processes, or Level Zero";
+const VIDEO: &str = "perf and Level Zero tell of video engines whatever they do: see video_busy";
+const FUNCTION: &str =
+    "of a virtual function only Level Zero tells, if it is there and its tables have it (specification 1.10)";
 const COUNTS_ENERGY: &str = "the driver counts energy: take the difference of two samples";
 const NO_FILE: &str = "the driver has no file for it";
 const ENDPOINT: &str = "the GPU's own PCI function shows the link inside the card, not the slot's";
@@ -186,8 +188,9 @@ pub(crate) fn virtual_function(
     let read = Reader { wanted, now };
     read.fill(reading, WHOLE_GPU_ONLY);
     read.memory(reading, || memory(&function.quota.memory));
-    read.absent(reading, Metric::MemoryUsed, FDINFO);
-    read.absent(reading, Metric::MemoryFree, FDINFO);
+    for metric in [Metric::MemoryUsed, Metric::MemoryFree, Metric::Busy, Metric::VideoBusy] {
+        read.absent(reading, metric, FUNCTION);
+    }
 }
 
 /// Puts one absence in the place of every wanted metric.
@@ -280,19 +283,19 @@ impl Reader {
 
     fn absences(&self, reading: &mut Reading) {
         use Metric::{
-            Busy, ClockMemory, ClockMemoryMax, ClockSm, ClockVideo, DecoderBusy, EccCorrected,
+            ClockMemory, ClockMemoryMax, ClockSm, ClockVideo, DecoderBusy, EccCorrected,
             EccCorrectedLifetime, EccUncorrected, EccUncorrectedLifetime, EncoderBusy, Fabric, FanSpeed,
-            JpegBusy, LinksDown, LinksUp, MemoryBusy, MemoryFree, MemoryReserved, MemoryUsed, PcieGeneration,
-            PcieGenerationMax, PcieNaksReceived, PcieNaksSent, PcieRecoveries, PcieReplays, PcieWidth,
-            PcieWidthMax, PerformanceState, Power, PowerLimitMax, PowerLimitMin, RemappedRowsCorrected,
-            RemappedRowsFailed, RemappedRowsPending, RemappedRowsUncorrected, RetiredPages,
-            RetiredPagesPending, SystemMemoryTotal, SystemMemoryUsed, TemperatureHotspot,
+            JpegBusy, LinksDown, LinksUp, MemoryBusy, MemoryFree, MemoryRead, MemoryReserved, MemoryUsed,
+            MemoryWritten, PcieGeneration, PcieGenerationMax, PcieNaksReceived, PcieNaksSent, PcieRecoveries,
+            PcieReplays, PcieWidth, PcieWidthMax, PerformanceState, Power, PowerLimitMax, PowerLimitMin,
+            RemappedRowsCorrected, RemappedRowsFailed, RemappedRowsPending, RemappedRowsUncorrected,
+            RetiredPages, RetiredPagesPending, SystemMemoryTotal, SystemMemoryUsed, TemperatureHotspot,
             TemperatureShutdown, TemperatureSlowdown, ThrottleTicks, ThrottledByMemoryHeat, ThrottledByPower,
-            ThrottledByProchot, ThrottledByRegulatorHeat, ThrottledBySocketHeat, VideoBusy,
+            ThrottledByProchot, ThrottledByRegulatorHeat, ThrottledBySocketHeat,
         };
         let groups: [(&[Metric], &'static str); 11] = [
             (&[MemoryUsed, MemoryFree, SystemMemoryUsed], FDINFO),
-            (&[Busy, MemoryBusy, EncoderBusy, DecoderBusy, VideoBusy, JpegBusy], PMU),
+            (&[EncoderBusy, DecoderBusy, JpegBusy], VIDEO),
             (&[Power], COUNTS_ENERGY),
             (&[MemoryReserved, SystemMemoryTotal, PowerLimitMin, PowerLimitMax, FanSpeed], NO_FILE),
             (
@@ -326,6 +329,9 @@ impl Reader {
             (&[Metric::DriverHealth], "the driver judges the whole GPU: read the device"),
             (
                 &[
+                    MemoryBusy,
+                    MemoryRead,
+                    MemoryWritten,
                     TemperatureHotspot,
                     TemperatureSlowdown,
                     TemperatureShutdown,

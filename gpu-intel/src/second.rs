@@ -37,6 +37,8 @@ impl Second {
 
     pub(crate) const fn read(&self, _: &Board, _: Option<u32>, _: MetricSet, _: BootTime, _: &mut Reading) {}
 
+    pub(crate) const fn read_function(&self, _: &Board, _: u32, _: MetricSet, _: BootTime, _: &mut Reading) {}
+
     pub(crate) const fn links(&self, _: &Boards, _: &mut Vec<Link>) {}
 }
 
@@ -124,6 +126,20 @@ impl Second {
     ) {
         if let Ok(level_zero) = &self.level_zero {
             level_zero.read(board.function.address, tile, wanted, now, reading);
+        }
+    }
+
+    /// Fills in what the kernel does not show of a virtual function.
+    pub(crate) fn read_function(
+        &self,
+        board: &Board,
+        number: u32,
+        wanted: MetricSet,
+        now: BootTime,
+        reading: &mut Reading,
+    ) {
+        if let Ok(level_zero) = &self.level_zero {
+            level_zero.read_function(board.function.address, number, wanted, now, reading);
         }
     }
 

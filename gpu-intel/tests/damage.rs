@@ -57,6 +57,10 @@ fn owner<'a>(machine: &Machine, file: &'a str) -> Owner<'a> {
                 let way = file[at..].split_once("/drm/").map_or(&file[at..], |(_, way)| way);
                 return Owner { gpu: Some(position), place: way };
             }
+            // Folders of counters have the address in their name, spelled otherwise.
+            if let Some(at) = file.rfind(&pci.to_string().replace(':', "_")) {
+                return Owner { gpu: Some(position), place: &file[at..] };
+            }
         }
     }
     Owner { gpu: None, place: file.strip_prefix("sys/").unwrap_or(file) }

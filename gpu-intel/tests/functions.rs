@@ -547,6 +547,78 @@ fn who_cannot_see_the_users_changes_nothing() {
     assert_eq!(node.set(Mode::SRIOV, "2").unwrap_err().kind(), "not_permitted");
 }
 
+/// A Max 1550 has two tiles, and the backport a folder of quotas for each: amounts are in equal parts on
+/// both, times on each, and all of it is taken back, from the middle of the writes too.
+#[test]
+fn amounts_are_on_both_tiles() {
+    let mut machine = Machine::preset("max-1550-4").unwrap();
+    machine.gpus.truncate(1);
+    machine.links.clear();
+    machine.workloads.clear();
+    let Silicon::Intel(intel) = &mut machine.gpus[0].silicon else { panic!() };
+    intel.total_vfs = 4;
+    let node = Node::of(machine);
+    let _driver = node.driver();
+    let of = |number: u32, name: &str| {
+        let read = |gt: u32| {
+            let file = node.file(&format!("drm/card1/prelim_iov/vf{number}/gt{gt}/{name}"));
+            fs::read_to_string(file).unwrap().trim().parse::<u64>().unwrap()
+        };
+        [read(0), read(1)]
+    };
+    let spec = FunctionSpec::new().exec_quantum_ms(9);
+    let gib = |n| Bytes::gib(n).get();
+    node.cut(&[spec.memory(Bytes::gib(20)), spec.memory(Bytes::gib(60))]).unwrap();
+    assert_eq!((of(1, "lmem_quota"), of(2, "lmem_quota")), ([gib(10); 2], [gib(30); 2]));
+    assert_eq!((of(1, "exec_quantum_ms"), of(2, "exec_quantum_ms")), ([9; 2], [9; 2]));
+    assert_eq!(node.memories(), [Bytes::gib(20), Bytes::gib(60)], "over both tiles");
+    let first = node.backend.inventory().unwrap().devices[0]
+        .partitions
+        .iter()
+        .find_map(|part| (part.kind() == PartitionKind::VIRTUAL_FUNCTION).then_some(part.id));
+    node.backend.adjust(first.unwrap(), node.on(), &FunctionSpec::new().memory(Bytes::gib(40))).unwrap();
+    assert_eq!((of(1, "lmem_quota"), node.memories()[0]), ([gib(20); 2], Bytes::gib(40)));
+    node.cut(&[]).unwrap();
+    assert_eq!((of(1, "lmem_quota"), of(2, "lmem_quota")), ([0; 2], [0; 2]));
+
+    // The second tile's file refuses, when the first's has been written.
+    let before = node.set_up();
+    node.refuse("vf2/gt1/lmem_quota", EIO, false);
+    let refused = node.cut(&[spec.memory(Bytes::gib(8)); 3]).unwrap_err();
+    assert_eq!(refused.kind(), "failed", "{refused}");
+    assert!(refused.to_string().contains("vf2/gt1/lmem_quota"), "{refused}");
+    node.is_set_up_as(&before);
+    // What the driver shares out itself is on both, too.
+    node.set(Mode::SRIOV, "2").unwrap();
+    assert_eq!(of(1, "lmem_quota")[0], of(1, "lmem_quota")[1]);
+    assert_eq!(node.memories()[0].get(), of(1, "lmem_quota").iter().sum::<u64>());
+}
+
+/// Functions without an amount and a driver that does not share out come to nothing: who takes amounts back
+/// lets it share out again. Where no amount was set, that it shall not is somebody's own word.
+#[test]
+fn sharing_out_is_given_back_where_amounts_were_set() {
+    let node = Node::idle(IntelDriver::I915Prelim);
+    let _driver = node.driver();
+    let automatic = node.file("drm/card1/prelim_iov/pf/auto_provisioning");
+    let says = || fs::read_to_string(&automatic).unwrap().trim().to_owned();
+    node.cut(&[FunctionSpec::new().memory(Bytes::gib(2)); 2]).unwrap();
+    assert_eq!(says(), "0");
+    node.cut(&[]).unwrap();
+    assert_eq!(says(), "1", "the amounts are taken back");
+    assert_eq!(node.set(Mode::SRIOV, "2").unwrap().device.partitions.len(), 2, "and functions come up again");
+
+    // Nothing of memory was said: the file is the administrator's.
+    let node = Node::idle(IntelDriver::I915Prelim);
+    let _driver = node.driver();
+    node.cut(&[FunctionSpec::new().exec_quantum_ms(7); 2]).unwrap();
+    fs::write(node.file("drm/card1/prelim_iov/pf/auto_provisioning"), "0\n").unwrap();
+    node.cut(&[]).unwrap();
+    assert!(node.memories().is_empty());
+    let kept = fs::read_to_string(node.file("drm/card1/prelim_iov/pf/auto_provisioning")).unwrap();
+    assert_eq!(kept.trim(), "0", "nothing was set, and nothing is given back");
+}
+
 #[test]
 fn two_writers_do_not_meet() {
     let node = Node::idle(IntelDriver::Xe);

@@ -137,6 +137,137 @@ fn what_the_kernel_does_not_tell_is_filled_in() {
     assert_eq!(sample.reading(other.id).busy.unwrap().value, Permille(250), "the mean of both");
 }
 
+/// Half of what the memory could move goes while somebody computes, three in four bytes of it are read:
+/// so the simulated driver counts. Half of ten seconds at half of 409.6 GB/s, on each tile.
+#[test]
+fn memory_is_counted_by_bytes_and_by_what_could_have_gone() {
+    let mut both = Both::new(busy("max-1550-4"));
+    let backend = both.backend();
+    let devices = backend.inventory().unwrap().devices;
+    let first = backend.sample().unwrap();
+    let (id, tiles) = (devices[0].id, [devices[0].partitions[0].id, devices[0].partitions[1].id]);
+    assert_eq!(first.reading(id).memory_busy, Err(Absence::NotYet));
+    both.advance(Nanoseconds::from_secs(10));
+    let second = backend.sample().unwrap();
+    let grown = |unit: gpu_core::UnitId| {
+        let of = |sample: &gpu_core::Sample| {
+            let reading = *sample.reading(unit);
+            (reading.memory_read.unwrap(), reading.memory_written.unwrap())
+        };
+        let (before, after) = (of(&first), of(&second));
+        assert_eq!(after.0.source, Source::LevelZero);
+        (after.0.value.get() - before.0.value.get(), after.1.value.get() - before.1.value.get())
+    };
+    assert_eq!(grown(tiles[0].into()), (768_000_000_000, 256_000_000_000));
+    assert_eq!(grown(id.into()), (1_536_000_000_000, 512_000_000_000), "both tiles");
+    let share = |unit: gpu_core::UnitId| second.reading(unit).memory_busy.unwrap();
+    assert_eq!((share(id.into()).value, share(tiles[1].into()).value), (Permille(250), Permille(250)));
+    assert_eq!(share(id.into()).window(), Some(Nanoseconds::from_secs(10)));
+    // The other GPU's job is on its first tile alone.
+    let other: Vec<Permille> = devices[1].partitions.iter().map(|tile| share(tile.id.into()).value).collect();
+    assert_eq!(other, [Permille(250), Permille(0)]);
+    assert_eq!(share(devices[1].id.into()).value, Permille(125), "of what both could have moved");
+}
+
+/// What memory is said to be stands in the place of the driver's judgement where the kernel has none,
+/// and nowhere else.
+#[test]
+fn the_worst_of_the_memory_is_the_health() {
+    use gpu_core::DriverHealth::{Critical, Ok as Well, Replace, Unknown, Warning};
+    let told = |preset: &str, memory: &[u32], gpu_health: Option<&str>| {
+        let mut machine = busy(preset);
+        machine.gpus[0].health.memory = memory.to_vec();
+        machine.gpus[0].health.gpu_health = gpu_health.map(str::to_owned);
+        let both = Both::new(machine);
+        let backend = both.backend();
+        let device = backend.inventory().unwrap().devices.swap_remove(0);
+        let sample = backend.sample().unwrap();
+        let tiles = device.partitions.iter().map(|tile| sample.reading(tile.id).driver_health);
+        let all: Vec<_> = std::iter::once(sample.reading(device.id).driver_health).chain(tiles).collect();
+        all.into_iter().map(|health| health.map(|health| (health.value, health.source))).collect::<Vec<_>>()
+    };
+    let judged = |health| Ok((health, Source::LevelZero));
+    assert_eq!(told("max-1550-4", &[], None), [judged(Well); 3]);
+    assert_eq!(told("max-1550-4", &[1, 2], None), [judged(Warning), judged(Well), judged(Warning)]);
+    assert_eq!(told("max-1550-4", &[3, 4], None), [judged(Replace), judged(Critical), judged(Replace)]);
+    assert_eq!(told("max-1550-4", &[9, 1], None), [judged(Unknown(9)), judged(Unknown(9)), judged(Well)]);
+    assert_eq!(told("max-1550-4", &[0, 1], None)[0], judged(Well), "what is not known is no judgement");
+    assert!(matches!(told("b60-2", &[0], None)[..], [Err(Absence::NotSupported { .. })]));
+    assert_eq!(told("b60-2", &[4], Some("warning")), [Ok((Warning, Source::Sysfs))], "the kernel's stays");
+}
+
+/// The simulated driver has each guest hold a quarter of its function's memory and compute for as many
+/// tenths of the time as the function's number, with the media engines half as long.
+#[test]
+fn virtual_functions_are_told_each_by_itself() {
+    let mut both = Both::new(busy("flex-170-2"));
+    let backend = both.backend();
+    let device = backend.inventory().unwrap().devices.swap_remove(1);
+    assert_eq!(device.partitions.len(), 2);
+    let first = *backend.sample().unwrap().reading(device.partitions[0].id);
+    assert_eq!((first.busy, first.video_busy), (Err(Absence::NotYet), Err(Absence::NotYet)));
+    both.advance(Nanoseconds::from_secs(10));
+    let sample = backend.sample().unwrap();
+    for (part, tenths) in device.partitions.iter().zip([1, 2]) {
+        let reading = sample.reading(part.id);
+        assert_eq!(reading.memory_total.unwrap().source, Source::Sysfs, "the kernel's stays the kernel's");
+        let used = reading.memory_used.unwrap();
+        assert_eq!(
+            (used.value, used.source),
+            (Bytes::mib(6 * 1024 / 4), Source::LevelZero),
+            "no system memory"
+        );
+        assert_eq!(reading.memory_free.unwrap().value, Bytes::mib(6 * 1024 / 4 * 3));
+        let (busy, video) = (reading.busy.unwrap(), reading.video_busy.unwrap());
+        assert_eq!((busy.value, video.value), (Permille(100 * tenths), Permille(50 * tenths)), "{}", part.id);
+        assert_eq!(busy.window(), Some(Nanoseconds::from_secs(10)));
+    }
+}
+
+/// Drivers of before specification 1.10, or 1.12, have no functions for virtual functions, for which loaders
+/// answer with a code: named, and the rest is read. A driver that fails is named with the function's name.
+#[test]
+fn what_a_driver_has_of_no_virtual_function_is_named() {
+    let empty =
+        |function: &str| Fault::ReturnCode { function: function.to_owned(), code: 0x7800_0003, gpu: None };
+    let fails =
+        |function: &str| Fault::ReturnCode { function: function.to_owned(), code: 0x7fff_fffe, gpu: None };
+    const MEMORY: &str = "zesVFManagementGetVFMemoryUtilizationExp2";
+    const ENGINES: &str = "zesVFManagementGetVFEngineUtilizationExp2";
+    let failed = |at| Absence::Failed { at, code: Some(0x7fff_fffe) };
+    let read = |fault: Fault| {
+        let mut machine = busy("flex-170-2");
+        machine.faults.push(fault);
+        let mut both = Both::new(machine);
+        let backend = both.backend();
+        let inventory = backend.inventory().unwrap();
+        backend.sample().unwrap();
+        both.advance(Nanoseconds::from_secs(1));
+        let sample = backend.sample().unwrap();
+        let reading = *sample.reading(inventory.devices[1].partitions[0].id);
+        assert!(reading.memory_total.is_ok() && sample.reading(inventory.devices[1].id).memory_used.is_ok());
+        conformance::run(&*backend);
+        (reading.memory_used.map(|m| m.value), reading.busy.map(|m| m.value), inventory.problems)
+    };
+    let named = |absence: Absence| absence.to_string().contains("specification 1.10");
+    for function in ["zesDeviceEnumEnabledVFExp", "zesVFManagementGetVFCapabilitiesExp2"] {
+        let (memory, busy, problems) = read(empty(function));
+        assert!(named(memory.unwrap_err()) && named(busy.unwrap_err()), "{function}");
+        assert!(problems.is_empty(), "{problems:?}");
+    }
+    let (memory, busy, _) = read(empty(MEMORY));
+    assert!(named(memory.unwrap_err()) && busy == Ok(Permille(100)));
+    let (memory, busy, _) = read(empty(ENGINES));
+    assert!(named(busy.unwrap_err()) && memory.is_ok());
+    assert_eq!(read(fails(MEMORY)).0, Err(failed(MEMORY)));
+    assert_eq!(read(fails(ENGINES)).1, Err(failed(ENGINES)));
+    let (memory, busy, problems) = read(fails("zesDeviceEnumEnabledVFExp"));
+    assert_eq!(memory, Err(failed("zesDeviceEnumEnabledVFExp")));
+    assert!(
+        busy.is_err() && problems.iter().any(|problem| problem.to_string().contains("virtual functions"))
+    );
+}
+
 #[test]
 fn a_sleeping_gpu_is_not_asked() {
     let mut machine = busy("b60-2");

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use gpu_core::{BackendExt, Bytes, Reading};
+use gpu_core::{Absence, BackendExt, BootTime, Bytes, MetricSet, PartitionKind, Reading};
 use gpu_host::Roots;
 use gpu_intel::level_zero::{LevelZero, LevelZeroError};
 use gpu_sim::{EccSpec, Fault, Machine, Part, UseKind, World, library};
@@ -136,7 +136,15 @@ fn what_is_read_is_printed() {
     println!("repeated {}", level_zero.repeated());
     for device in kernel.inventory().unwrap().devices() {
         for (_, tile) in compare::units(device) {
-            facts(&format!("{}", device.pci), tile, &compare::alone(&level_zero, device, tile));
+            let told = compare::alone(&level_zero, device, tile);
+            let tile = tile.map_or_else(|| "-1".to_owned(), |tile| tile.to_string());
+            facts(&device.pci.to_string(), &tile, &told);
+        }
+        for part in device.partitions.iter().filter(|part| part.kind() == PartitionKind::VIRTUAL_FUNCTION) {
+            let mut told = Reading::absent(Absence::NotSupported { why: "the test asks Level Zero alone" });
+            let (address, number) = (*device.pci.value().unwrap(), part.id.index());
+            level_zero.read_function(address, number, MetricSet::ALL, BootTime(1), &mut told);
+            facts(&device.pci.to_string(), &format!("vf{number}"), &told);
         }
     }
     drop(kernel.sample());
@@ -148,11 +156,13 @@ fn what_is_read_is_printed() {
     }
 }
 
-fn facts(address: &str, tile: Option<u32>, reading: &Reading) {
-    let tile = tile.map_or(-1, i64::from);
+fn facts(address: &str, part: &str, reading: &Reading) {
     let numbers = [
         ("memory_total", reading.memory_total.ok().map(|m| m.value.get().to_string())),
         ("memory_used", reading.memory_used.ok().map(|m| m.value.get().to_string())),
+        ("memory_read", reading.memory_read.ok().map(|m| m.value.get().to_string())),
+        ("memory_written", reading.memory_written.ok().map(|m| m.value.get().to_string())),
+        ("health", reading.driver_health.ok().map(|m| m.value.to_string())),
         ("energy", reading.energy.ok().map(|m| m.value.get().to_string())),
         ("temperature", reading.temperature.ok().map(|m| m.value.get().to_string())),
         ("temperature_memory", reading.temperature_memory.ok().map(|m| m.value.get().to_string())),
@@ -161,15 +171,23 @@ fn facts(address: &str, tile: Option<u32>, reading: &Reading) {
     ];
     for (name, number) in numbers {
         if let Some(number) = number {
-            println!("fact {address} {tile} {name} {number}");
+            println!("fact {address} {part} {name} {number}");
         }
     }
 }
 
+/// What of memory modules is added up: as the C program calls it, and as this crate does.
+const SUMMED: [(&str, &str); 4] = [
+    ("total", "memory_total"),
+    ("used", "memory_used"),
+    ("read", "memory_read"),
+    ("written", "memory_written"),
+];
+
 /// What this crate should read, by what the C program prints.
 fn expected(told: &str) -> BTreeSet<String> {
     let mut facts = BTreeSet::new();
-    let mut sums = std::collections::BTreeMap::<String, (u64, u64)>::new();
+    let mut sums = std::collections::BTreeMap::<String, [u64; 4]>::new();
     // Two drivers show each device twice.
     for line in told.lines().collect::<BTreeSet<_>>() {
         let mut words = line.split(' ');
@@ -181,15 +199,22 @@ fn expected(told: &str) -> BTreeSet<String> {
         };
         match what {
             "memory" => {
-                if value("tile") != "-1" {
-                    fact(value("tile"), "memory_total", value("total"));
-                    fact(value("tile"), "memory_used", value("used"));
-                }
                 let sum = sums.entry(address.to_owned()).or_default();
-                *sum = (
-                    sum.0 + value("total").parse::<u64>().unwrap(),
-                    sum.1 + value("used").parse::<u64>().unwrap(),
-                );
+                for (sum, (shown, name)) in sum.iter_mut().zip(SUMMED) {
+                    *sum += value(shown).parse::<u64>().unwrap();
+                    if value("tile") != "-1" {
+                        fact(value("tile"), name, value(shown));
+                    }
+                }
+                // All memory is well here: of several, the worst would count.
+                assert_eq!(value("health"), "1");
+                fact(value("tile"), "health", "ok");
+                fact("-1", "health", "ok");
+            }
+            "function" => {
+                let (part, used) = (format!("vf{}", value("number")), value("used"));
+                fact(&part, "memory_total", value("total"));
+                fact(&part, "memory_used", used);
             }
             "energy" => fact(value("tile"), "energy", value("uj")),
             "temperature" if value("sensor") == "1" => fact("-1", "temperature", value("millidegrees")),
@@ -201,9 +226,10 @@ fn expected(told: &str) -> BTreeSet<String> {
             _ => {}
         }
     }
-    for (address, (total, used)) in sums {
-        facts.insert(format!("fact {address} -1 memory_total {total}"));
-        facts.insert(format!("fact {address} -1 memory_used {used}"));
+    for (address, sums) in sums {
+        for (sum, (_, name)) in sums.iter().zip(SUMMED) {
+            facts.insert(format!("fact {address} -1 {name} {sum}"));
+        }
     }
     facts
 }

@@ -202,6 +202,97 @@ fn nonsense_in_one_descriptor_spoils_no_other() {
     assert_eq!(written.sweep().unreadable_clients, 1);
 }
 
+/// A descriptor's account that is not written until somebody writes it, as xe's can be: a pipe with a name.
+struct Blocked {
+    pipe: std::path::PathBuf,
+    text: Vec<u8>,
+}
+
+impl Blocked {
+    /// In the place of the account that a process' client of a GPU has.
+    fn of(written: &Written, pid: u32) -> Self {
+        let folder = written.folder.process(&format!("{pid}/fdinfo"));
+        let accounts = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let is_gpus = |path: &std::path::PathBuf| fs::read_to_string(path).unwrap().contains("drm-client-id");
+        let pipe = accounts.into_iter().find(is_gpus).unwrap();
+        let text = fs::read(&pipe).unwrap();
+        fs::remove_file(&pipe).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        Self { pipe, text }
+    }
+
+    /// Waits until somebody reads the account, and is at it from then on.
+    fn reached(&self) -> fs::File {
+        let (tell, told) = std::sync::mpsc::channel();
+        let pipe = self.pipe.clone();
+        std::thread::spawn(move || tell.send(fs::OpenOptions::new().write(true).open(pipe)));
+        told.recv_timeout(std::time::Duration::from_secs(60)).expect("somebody reads it").unwrap()
+    }
+}
+
+/// A sweep of a machine's processes on a thread of its own.
+fn sweeping(written: &Written) -> std::thread::JoinHandle<Sweep> {
+    let clock: Arc<dyn Clock> = Arc::new(written.world.clock().clone());
+    let (proc, numbers) = (written.tree.proc(), written.numbers());
+    std::thread::spawn(move || {
+        let mut sweep = Sweep::new();
+        let request = SweepRequest::new(&numbers, &[]).with_clients();
+        ProcSweeper::new(proc, &clock).counting_in(PidView::Host).sweep_into(&request, &mut sweep).unwrap();
+        sweep
+    })
+}
+
+/// xe waits for its GPU while it writes an account. The sweep that reads it waits with it, and nobody else:
+/// GPUs are read meanwhile, and what comes late comes whole.
+#[test]
+fn an_account_that_keeps_its_reader_waiting_holds_up_no_gpu() {
+    let written = written(busy("b60-2"));
+    let undisturbed = written.sweep();
+    let blocked = Blocked::of(&written, 101);
+    let sweep = sweeping(&written);
+    let mut account = blocked.reached();
+    let sample = written.backend.sample().unwrap();
+    assert!(sample.units.iter().all(|unit| unit.reading.energy.is_ok()), "read while the sweep waits");
+    assert!(!sweep.is_finished(), "it has nothing to read yet");
+    std::io::Write::write_all(&mut account, &blocked.text).unwrap();
+    drop(account);
+    assert_eq!(sweep.join().unwrap().processes, undisturbed.processes);
+}
+
+/// While an account is read, its process ends, and another gets the number: nothing of the one stands beside
+/// anything of the other.
+#[test]
+fn a_number_that_changes_hands_while_an_account_is_read() {
+    let written = written(busy("b60-2"));
+    let undisturbed = written.sweep();
+    let blocked = Blocked::of(&written, 101);
+    let sweep = sweeping(&written);
+    let mut account = blocked.reached();
+    let (own, gone) = (written.folder.process("101"), written.folder.0.join("gone"));
+    fs::rename(&own, gone).unwrap();
+    // The other one is a copy of 103 that started later, and has 103's client.
+    let copied =
+        std::process::Command::new("cp").arg("-a").arg(written.folder.process("103")).arg(&own).status();
+    assert!(copied.unwrap().success());
+    let stat = fs::read_to_string(own.join("stat")).unwrap();
+    let (_, rest) = stat.rsplit_once(')').unwrap();
+    let mut fields: Vec<&str> = rest.split_whitespace().collect();
+    fields[19] = "123456";
+    fs::write(own.join("stat"), format!("101 (other) {}\n", fields.join(" "))).unwrap();
+    std::io::Write::write_all(&mut account, &blocked.text).unwrap();
+    drop(account);
+    let swept = sweep.join().unwrap();
+    let of = |sweep: &Sweep| sweep.processes.iter().find(|process| process.key.pid.0 == 101).cloned();
+    let old = of(&undisturbed).unwrap();
+    let found = of(&swept).expect("it was being looked at");
+    assert_eq!((found.key, &found.name), (old.key, &old.name), "who was there first");
+    assert_eq!(found.clients, old.clients, "nothing of who came after");
+    // The next sweep has the other.
+    let next = of(&written.sweep()).unwrap();
+    assert_ne!(next.key, old.key);
+    assert_ne!(next.clients, old.clients);
+}
+
 /// xe wakes a GPU to write an account of it, and takes its time: of a GPU that sleeps none is read, by
 /// either sweeper. Who holds it is told all the same, and that it sleeps. i915 writes what it has counted.
 #[test]

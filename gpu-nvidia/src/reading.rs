@@ -304,6 +304,8 @@ impl Reader<'_> {
         for (metric, absence) in [
             (Metric::SystemMemoryTotal, PROCESSORS_MEMORY),
             (Metric::SystemMemoryUsed, PROCESSORS_MEMORY),
+            (Metric::MemoryRead, not_read("NVML counts no bytes of memory: see memory_busy")),
+            (Metric::MemoryWritten, not_read("NVML counts no bytes of memory: see memory_busy")),
             (Metric::TemperatureHotspot, not_read("NVML does not tell")),
             (
                 Metric::VideoBusy,

@@ -479,6 +479,9 @@ pub struct VfProvision {
     /// Memory quota over all tiles.
     #[serde(default)]
     pub memory: Bytes,
+    /// What of it is on the second tile, of GPUs that have one and a driver that sets each apart.
+    #[serde(default)]
+    pub second_tile: Bytes,
     /// Time slice, in milliseconds.
     #[serde(default)]
     pub exec_quantum_ms: u32,
@@ -494,7 +497,21 @@ impl VfProvision {
     /// Nothing was set.
     #[must_use]
     pub const fn new(number: u32) -> Self {
-        Self { number, memory: Bytes::ZERO, exec_quantum_ms: 0, preempt_timeout_us: 0, priority: normal() }
+        let none = Bytes::ZERO;
+        Self {
+            number,
+            memory: none,
+            second_tile: none,
+            exec_quantum_ms: 0,
+            preempt_timeout_us: 0,
+            priority: normal(),
+        }
+    }
+
+    /// What of the memory is on a tile: 1 is the second.
+    #[must_use]
+    pub const fn on_tile(&self, tile: usize) -> Bytes {
+        if tile == 1 { self.second_tile } else { self.memory.saturating_sub(self.second_tile) }
     }
 }
 

@@ -24,6 +24,9 @@ pub struct HealthSpec {
     pub power_brake: bool,
     /// What xe writes into `gpu_health` (`ok`, `warning`, `critical`); `None` without such a file.
     pub gpu_health: Option<String>,
+    /// What Level Zero says of the memory of each tile of Intel's GPUs (`zes_mem_health_t`: 0 unknown, 1 well,
+    /// 2 degraded, 3 critical, 4 to be replaced), by tile; those that are missing are well.
+    pub memory: Vec<u32>,
     /// The GPU's firmware has to be flashed (xe's `survivability_mode`).
     pub survivability: bool,
 }

@@ -3,7 +3,7 @@
 //! Written: PCI functions with their bridges, DRM nodes, NUMA nodes, processes with what they hold
 //! open, and the files of the vendors' kernel drivers: NVIDIA's in `/proc`, AMD's (sysfs, hwmon,
 //! the compute driver's topology and processes) and Intel's (i915, i915 with the backport, xe;
-//! sysfs, hwmon, virtual functions). Links are relative: a tree may be moved.
+//! sysfs, hwmon, virtual functions, what perf would count of engines). Links are relative: a tree may be moved.
 
 mod amd;
 mod cgroup;
@@ -14,6 +14,7 @@ mod intel;
 mod nvidia;
 mod pci;
 mod plan;
+mod pmu;
 mod process;
 
 use std::io;
@@ -223,6 +224,8 @@ fn plan(scene: &Scene) -> Plan {
         plan.folder(Path::new(folder));
     }
     plan.line(Path::new("proc/sys/kernel/random"), "boot_id", scene.machine().boot_id);
+    // What mainline sets: counters of processors are for the privileged.
+    plan.line(Path::new("proc/sys/kernel"), "perf_event_paranoid", 2);
     for numa in &scene.machine().numa_nodes {
         let folder = PathBuf::from(format!("sys/devices/system/node/node{}", numa.node));
         plan.line(&folder, "cpulist", &numa.cpus);

@@ -53,6 +53,15 @@ pub(super) static DEVICES: &[Row] = &[
         &[(Metric::MemoryBusy, "")],
         3,
     ),
+    row(
+        Family::counter(
+            "gpu_memory_traffic",
+            "bytes",
+            "Bytes that went to and from device memory since the driver was loaded.",
+        ),
+        &[(Metric::MemoryRead, "direction=\"read\""), (Metric::MemoryWritten, "direction=\"write\"")],
+        0,
+    ),
     row(Family::gauge("hw_power", "watts", "Power drawn."), &[(Metric::Power, "hw_type=\"gpu\"")], 6),
     row(
         Family::gauge("gpu_power_limit", "watts", "The power limit in force."),

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use gpu_core::{DeviceNumber, PartitionId, PartitionKind, Pid, PidView, Sweep, SweepRequest, Sweeper, User};
+use gpu_core::{
+    DeviceNumber, Need, PartitionId, PartitionKind, Pid, PidView, Sweep, SweepRequest, Sweeper, User,
+};
 use gpu_host::{Folder, ProcSweeper, cgroup, pid_namespace};
 
 use crate::backend::AmdBackend;
@@ -24,14 +26,26 @@ impl Holder {
     }
 }
 
+/// Who is on a GPU, as far as this process can see.
+#[derive(Debug, Default)]
+pub(super) struct Users {
+    pub(super) users: Vec<User>,
+    /// What it would need to see all of them, where it does not. The driver asks for contexts of its compute
+    /// part alone; nobody else asks whether somebody draws.
+    pub(super) needs: Option<Need>,
+}
+
+/// What reading the descriptors of others takes.
+const OF_OTHERS: Need = Need::Capability("CAP_SYS_PTRACE");
+
 impl AmdBackend {
     /// The processes on a GPU: those with a context of the compute driver, whether they hold
     /// anything there or not (the driver asks no more than that, `kgd2kfd_check_and_lock_kfd`),
     /// and those that hold a DRM node of it open.
-    pub(super) fn users(&self, boards: &Boards, board: &Board) -> Vec<User> {
+    pub(super) fn users(&self, boards: &Boards, board: &Board) -> Users {
         let mut users = computing(&boards.processes, board);
         let known: BTreeSet<Pid> = users.iter().map(|user| user.pid).collect();
-        let mut holders = self.holders(board);
+        let (mut holders, needs) = self.holders(board);
         // Numbers of another namespace cannot be compared. Where the driver names somebody, that
         // is enough.
         holders.retain(|user| match user.pid_view {
@@ -41,25 +55,32 @@ impl AmdBackend {
         users.extend(holders);
         let mut users: Vec<User> = users.into_iter().map(Holder::user).collect();
         cgroup::name_owners(self.roots(), &mut users);
-        users
+        Users { users, needs }
     }
 
-    fn holders(&self, board: &Board) -> Vec<Holder> {
+    /// Who holds a DRM node open, and what it would take to see everybody who does.
+    fn holders(&self, board: &Board) -> (Vec<Holder>, Option<Need>) {
         let roots = self.roots();
         let view = pid_namespace::view(&roots.proc, roots.proc_is_usual());
         let sweeper = ProcSweeper::new(roots.proc.clone(), self.clock()).counting_in(view);
         let numbers: Vec<DeviceNumber> = board.drm.iter().filter_map(|drm| drm.number).collect();
         let mut sweep = Sweep::default();
-        // Without /proc nobody is seen; the driver still sees who computes.
+        // Without /proc nobody is seen: not the same as that there is nobody.
         if sweeper.sweep_into(&SweepRequest::new(&numbers, &[]), &mut sweep).is_err() {
-            return Vec::new();
+            return (Vec::new(), Some(Need::Other("the list of processes")));
         }
+        let needs = match view {
+            PidView::Host if sweep.unreadable > 0 => Some(OF_OTHERS),
+            PidView::Host => None,
+            // Processes outside of its namespace are not in such a list.
+            _ => Some(Need::HostPids),
+        };
         let of = |number: &DeviceNumber| partition_of(board, *number);
         let users = sweep.processes.iter().filter_map(|process| {
             let partition = of(process.holds.first()?);
             Some(Holder { partition, pid: process.key.pid, pid_view: view })
         });
-        users.collect()
+        (users.collect(), needs)
     }
 }
 

@@ -8,11 +8,12 @@ use level_zero_sys::{
     zes_freq_domain_t, zes_freq_handle_t, zes_freq_properties_t, zes_mem_handle_t, zes_mem_health_t,
     zes_mem_loc_t, zes_mem_properties_t, zes_mem_state_t, zes_pci_properties_t, zes_power_properties_t,
     zes_pwr_handle_t, zes_ras_error_type_t, zes_ras_handle_t, zes_ras_properties_t, zes_reset_reason_flags_t,
-    zes_temp_handle_t, zes_temp_properties_t, zes_temp_sensors_t, zes_vf_handle_t,
+    zes_temp_handle_t, zes_temp_properties_t, zes_temp_sensors_t,
 };
 
 use super::error;
 use super::ffi::{Fault, Get, Library, List, Of};
+use super::function::{self, Function};
 
 /// A part of a GPU: which tile it is on (`None` for the whole), its handle, and what it is.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +46,7 @@ pub(crate) struct Device {
     /// What it says about its health, in words.
     pub(crate) ailments: Vec<Error>,
     /// Virtual functions that are enabled.
-    pub(crate) functions: Result<u64, Fault>,
+    pub(super) functions: Result<Vec<Function>, Fault>,
     pub(super) handle: Of<zes_device_handle_t>,
     pub(super) memory: Parts<zes_mem_handle_t, Bytes>,
     pub(super) energy: Parts<zes_pwr_handle_t, ()>,
@@ -115,7 +116,7 @@ impl Device {
             ecc: ecc(library, handle),
             ports: ports(library, handle),
             ailments: Vec::new(),
-            functions: functions(library, handle),
+            functions: function::all(library, handle),
             handle,
             memory,
             energy: parts(
@@ -210,6 +211,17 @@ impl Device {
         found
     }
 
+    /// True when the driver says now that the device must be reset.
+    pub(super) fn must_be_reset(&self, library: &Library) -> bool {
+        let state = library.get(
+            library.functions().device_get_state,
+            self.handle,
+            level_zero_sys::zes_device_state_t::new(),
+        );
+        let ill = zes_reset_reason_flags_t::WEDGED.0 | zes_reset_reason_flags_t::REPAIR.0;
+        state.is_ok_and(|state| state.reset.0 & ill != 0)
+    }
+
     /// How many tiles there are that are units of their own.
     pub(super) const fn has_tiles(&self) -> bool {
         self.tiles > 1
@@ -287,11 +299,6 @@ fn ports(library: &Library, device: Of<zes_device_handle_t>) -> Vec<(u32, u32)> 
         works(now.status).then(|| (fabric(is.portId), fabric(now.remotePortId)))
     };
     all.into_iter().flatten().filter_map(link).collect()
-}
-
-fn functions(library: &Library, device: Of<zes_device_handle_t>) -> Result<u64, Fault> {
-    let f = library.functions();
-    Ok(library.parts(f.device_enum_enabled_vf, device, zes_vf_handle_t::is_null)?.len() as u64)
 }
 
 /// MHz as the library tells them: nothing where it does not know.

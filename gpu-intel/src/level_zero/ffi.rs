@@ -49,7 +49,7 @@ fn check(code: ze_result_t) -> Result<(), Fault> {
 }
 
 /// Asks for the length, then for the list with some room more: it may have grown in between.
-fn list<T: Zero>(mut ask: impl FnMut(*mut u32, *mut T) -> ze_result_t) -> Result<Vec<T>, Fault> {
+fn list<T: Copy>(head: T, mut ask: impl FnMut(*mut u32, *mut T) -> ze_result_t) -> Result<Vec<T>, Fault> {
     let mut room = 0;
     for _ in 0..MOST_TRIES {
         let mut count = 0;
@@ -58,7 +58,7 @@ fn list<T: Zero>(mut ask: impl FnMut(*mut u32, *mut T) -> ze_result_t) -> Result
             return Err(Fault::Length(count));
         }
         room = count.max(room) + 8;
-        let mut all = vec![T::ZERO; room as usize];
+        let mut all = vec![head; room as usize];
         let mut filled = room;
         check(ask(&raw mut filled, all.as_mut_ptr()))?;
         if filled > room {
@@ -91,7 +91,7 @@ impl Library {
 
     pub(crate) fn drivers(&self) -> Result<Vec<Of<zes_driver_handle_t>>, Fault> {
         // SAFETY: `list` gives room for as many as it says, or none.
-        let all = list(|count, out| unsafe { (self.0.driver_get)(count, out) })?;
+        let all = list(Zero::ZERO, |count, out| unsafe { (self.0.driver_get)(count, out) })?;
         handles(all, zes_driver_handle_t::is_null)
     }
 
@@ -109,15 +109,20 @@ impl Library {
         of: Of<P>,
         is_null: impl Fn(T) -> bool,
     ) -> Result<Vec<Of<T>>, Fault> {
-        handles(self.rows(function, of)?, is_null)
+        handles(self.rows(function, of, T::ZERO)?, is_null)
     }
 
-    /// The rows of a list of structs.
-    pub(crate) fn rows<P: Copy, T: Zero>(&self, function: List<P, T>, of: Of<P>) -> Result<Vec<T>, Fault> {
+    /// The rows of a list of structs whose heads are set.
+    pub(crate) fn rows<P: Copy, T: Copy>(
+        &self,
+        function: List<P, T>,
+        of: Of<P>,
+        head: T,
+    ) -> Result<Vec<T>, Fault> {
         let function = function.ok_or(Fault::Code(ze_result_t::ERROR_UNSUPPORTED_FEATURE))?;
         // SAFETY: `of` came from this library, which is loaded; `list` gives room for as many as it
         // says, or none.
-        list(|count, out| unsafe { function(of.0, count, out) })
+        list(head, |count, out| unsafe { function(of.0, count, out) })
     }
 
     /// What a function fills into a struct whose head is set.
@@ -199,9 +204,9 @@ mod tests {
             unsafe { *count = if room == 0 { there } else { there.min(room) } };
             ze_result_t::SUCCESS
         };
-        let all = list(ask);
+        let all = list(0, ask);
         assert_eq!(all, Err(Fault::Nonsense), "one that always grows past the room is given up");
-        let steady = list(|count, _: *mut u32| {
+        let steady = list(0, |count, _: *mut u32| {
             // SAFETY: `list` hands out a count of its own.
             unsafe { *count = 3 };
             ze_result_t::SUCCESS

@@ -1,18 +1,19 @@
 //! What Level Zero shows of one GPU or tile, in the places where the kernel's files show nothing.
 
 use gpu_core::{
-    Absence, BootTime, Bytes, Count, Hertz, Measured, Metric, MetricSet, Microjoules, Millicelsius, Need,
-    Permille, Reading, Rpm, Source,
+    Absence, BootTime, Bytes, Count, DriverHealth, Hertz, Measured, Metric, MetricSet, Microjoules,
+    Millicelsius, Nanoseconds, Need, Permille, Reading, Rpm, Source,
 };
 use level_zero_sys::{
-    Zero, zes_engine_group_t, zes_engine_stats_t, zes_freq_domain_t, zes_freq_state_t, zes_mem_state_t,
-    zes_pci_state_t, zes_pci_stats_t, zes_power_energy_counter_t, zes_ras_error_type_t, zes_temp_sensors_t,
+    Zero, zes_engine_group_t, zes_engine_stats_t, zes_freq_domain_t, zes_freq_state_t, zes_mem_bandwidth_t,
+    zes_mem_health_t, zes_mem_state_t, zes_pci_state_t, zes_pci_stats_t, zes_power_energy_counter_t,
+    zes_ras_error_type_t, zes_temp_sensors_t,
 };
 
 use super::device::{Device, Parts, hertz};
 use super::error::absence;
 use super::ffi::{Fault, Library};
-use super::work::Work;
+use super::work::{Counts, Work};
 
 const NONE: Absence = Absence::NotSupported { why: "Level Zero lists none of it" };
 const EACH_TILE: Absence = Absence::NotSupported { why: "each tile has its own: read the tiles" };
@@ -33,6 +34,7 @@ impl Reader<'_> {
     /// Fills in what is wanted and what `reading` says is not supported.
     pub(super) fn read(&self, reading: &mut Reading) {
         self.memory(reading);
+        self.traffic(reading);
         self.fill(&mut reading.energy, Metric::Energy, || self.energy());
         self.fill(&mut reading.temperature, Metric::Temperature, || {
             self.temperature(&[zes_temp_sensors_t::GPU, zes_temp_sensors_t::GLOBAL])
@@ -60,7 +62,7 @@ impl Reader<'_> {
     }
 
     /// Puts a value in a place that another source left empty because it has no such thing.
-    fn fill<T>(
+    pub(super) fn fill<T>(
         &self,
         slot: &mut Result<Measured<T>, Absence>,
         metric: Metric,
@@ -76,33 +78,116 @@ impl Reader<'_> {
         }
     }
 
+    /// The same for a part of the time; what the kernel counts for others only is asked, too: the
+    /// library has its own ways.
+    pub(super) fn fill_over(
+        &self,
+        slot: &mut Result<Measured<Permille>, Absence>,
+        metric: Metric,
+        value: impl FnOnce() -> Result<(Permille, Nanoseconds), Absence>,
+    ) {
+        let is_open = matches!(slot, Err(Absence::NotSupported { .. } | Absence::NotPermitted { .. }));
+        if !self.wanted.has(metric) || !is_open {
+            return;
+        }
+        match value() {
+            Ok((share, window)) => *slot = Ok(Measured::over(share, self.now, window, Source::LevelZero)),
+            // Where neither has it, the reason of the first stands.
+            Err(Absence::NotSupported { .. }) => {}
+            Err(other) => *slot = Err(other),
+        }
+    }
+
     fn memory(&self, reading: &mut Reading) {
-        let metrics = [Metric::MemoryTotal, Metric::MemoryUsed, Metric::MemoryFree];
+        let metrics = [Metric::MemoryTotal, Metric::MemoryUsed, Metric::MemoryFree, Metric::DriverHealth];
         if !metrics.iter().any(|metric| self.wanted.has(*metric)) {
             return;
         }
         let state = self.memory_state();
-        self.fill(&mut reading.memory_total, Metric::MemoryTotal, || state.map(|state| state.0));
+        self.fill(&mut reading.memory_total, Metric::MemoryTotal, || state.map(|state| state.physical));
         self.fill(&mut reading.memory_used, Metric::MemoryUsed, || {
-            let (_, size, free) = state?;
+            let MemoryState { size, free, .. } = state?;
             size.checked_sub(free)
                 .ok_or(Absence::Failed { at: "zesMemoryGetState: more is free than there is", code: None })
         });
-        self.fill(&mut reading.memory_free, Metric::MemoryFree, || state.map(|state| state.2));
+        self.fill(&mut reading.memory_free, Metric::MemoryFree, || state.map(|state| state.free));
+        self.fill(&mut reading.driver_health, Metric::DriverHealth, || self.health(state?.health));
     }
 
-    /// What there is, what can be had, and what is free, of all modules.
-    fn memory_state(&self) -> Result<(Bytes, Bytes, Bytes), Absence> {
+    /// The worst of what the memory is said to be and, of the whole GPU, whether it must be reset. That it
+    /// need not be is no judgement.
+    fn health(&self, memory: Option<DriverHealth>) -> Result<DriverHealth, Absence> {
+        let must_be_reset = self.tile.is_none() && self.device.must_be_reset(self.library);
+        memory.max(must_be_reset.then_some(DriverHealth::Critical)).ok_or(UNKNOWN)
+    }
+
+    /// Bytes that went to and from all modules, and which part that is of the most since the last look.
+    fn traffic(&self, reading: &mut Reading) {
+        let metrics = [Metric::MemoryRead, Metric::MemoryWritten, Metric::MemoryBusy];
+        if !metrics.iter().any(|metric| self.wanted.has(*metric)) {
+            return;
+        }
+        let traffic = self.bandwidth();
+        self.fill(&mut reading.memory_read, Metric::MemoryRead, || Ok(Bytes(traffic?.read)));
+        self.fill(&mut reading.memory_written, Metric::MemoryWritten, || Ok(Bytes(traffic?.written)));
+        self.fill_over(&mut reading.memory_busy, Metric::MemoryBusy, || traffic?.share);
+    }
+
+    fn bandwidth(&self) -> Result<Traffic, Absence> {
+        const AT: &str = "zesMemoryGetBandwidth";
+        let modules = listed(&self.device.memory)?;
+        let function = self.library.functions().memory_get_bandwidth;
+        let mut sum: Option<Traffic> = None;
+        let (mut moved, mut could, mut window) = (0_u128, 0_u128, Nanoseconds::ZERO);
+        let (mut is_new, mut is_known) = (false, true);
+        for (number, module) in modules.iter().enumerate() {
+            if self.tile.is_some() && module.tile != self.tile {
+                continue;
+            }
+            let told = self.library.get(function, module.handle, zes_mem_bandwidth_t::ZERO);
+            let told = told.map_err(|fault| absence(fault, AT, Need::Root))?;
+            let so_far = sum.get_or_insert(Traffic { read: 0, written: 0, share: Err(UNKNOWN) });
+            so_far.read = so_far.read.saturating_add(told.readCounter);
+            so_far.written = so_far.written.saturating_add(told.writeCounter);
+            is_known &= told.maxBandwidth > 0;
+            let reader = (self.device.address, Counts::Memory(number), self.tile);
+            let both = told.readCounter.saturating_add(told.writeCounter);
+            match self.work.since_last(reader, (both, told.timestamp), self.now) {
+                Some(since) => {
+                    // The clock of the counters is in microseconds.
+                    moved += u128::from(since.worked) * 1_000_000;
+                    could += u128::from(since.elapsed) * u128::from(told.maxBandwidth);
+                    window = since.took;
+                }
+                None => is_new = true,
+            }
+        }
+        let mut traffic = sum.ok_or(NONE)?;
+        traffic.share = match (moved * 1000).checked_div(could) {
+            _ if !is_known => Err(UNKNOWN),
+            Some(share) if !is_new => Ok((Permille(u64::try_from(share.min(1000)).unwrap_or(1000)), window)),
+            _ => Err(Absence::NotYet),
+        };
+        Ok(traffic)
+    }
+
+    /// What there is, what can be had, what is free, and how well all modules are.
+    fn memory_state(&self) -> Result<MemoryState, Absence> {
         const AT: &str = "zesMemoryGetState";
-        let mut sum = None;
+        let mut sum: Option<MemoryState> = None;
         for module in of_tile_or_all(&self.device.memory, self.tile)? {
             let function = self.library.functions().memory_get_state;
             let state = self.library.get(function, module.handle, zes_mem_state_t::new());
             let state = state.map_err(|fault| absence(fault, AT, Need::Root))?;
-            let (total, size, free) = sum.unwrap_or_default();
+            let so_far = sum.unwrap_or_default();
             let physical = if module.what == Bytes::ZERO { Bytes(state.size) } else { module.what };
             let add = |a: Bytes, b: Bytes| a.checked_add(b).ok_or(Absence::Failed { at: AT, code: None });
-            sum = Some((add(total, physical)?, add(size, Bytes(state.size))?, add(free, Bytes(state.free))?));
+            sum = Some(MemoryState {
+                physical: add(so_far.physical, physical)?,
+                size: add(so_far.size, Bytes(state.size))?,
+                free: add(so_far.free, Bytes(state.free))?,
+                health: so_far.health.max(judgement(state.health)),
+            });
         }
         sum.ok_or(NONE)
     }
@@ -189,22 +274,15 @@ impl Reader<'_> {
         metric: Metric,
         group: zes_engine_group_t,
     ) {
-        if !self.wanted.has(metric) || !matches!(slot, Err(Absence::NotSupported { .. })) {
-            return;
-        }
-        match self.busy(group) {
-            Ok((busy, window)) => *slot = Ok(Measured::over(busy, self.now, window, Source::LevelZero)),
-            Err(Absence::NotSupported { .. }) => {}
-            Err(other) => *slot = Err(other),
-        }
+        self.fill_over(slot, metric, || self.busy(group));
     }
 
-    fn busy(&self, group: zes_engine_group_t) -> Result<(Permille, gpu_core::Nanoseconds), Absence> {
+    fn busy(&self, group: zes_engine_group_t) -> Result<(Permille, Nanoseconds), Absence> {
         const AT: &str = "zesEngineGetActivity";
         const PERF: Need = Need::Capability("CAP_PERFMON");
         let engines = self.device.engines.as_ref().map_err(|fault| absence(*fault, AT, PERF))?;
         let function = self.library.functions().engine_get_activity;
-        let (mut worked, mut elapsed, mut window) = (0_u64, 0_u64, gpu_core::Nanoseconds::ZERO);
+        let (mut worked, mut elapsed, mut window) = (0_u64, 0_u64, Nanoseconds::ZERO);
         let mut is_new = false;
         for (number, engine) in engines.iter().enumerate() {
             if engine.what != group || self.tile.is_some() && engine.tile != self.tile {
@@ -212,7 +290,7 @@ impl Reader<'_> {
             }
             let stats = self.library.get(function, engine.handle, zes_engine_stats_t::ZERO);
             let stats = stats.map_err(|fault| absence(fault, AT, PERF))?;
-            let reader = (self.device.address, number, self.tile);
+            let reader = (self.device.address, Counts::Engines(number), self.tile);
             match self.work.since_last(reader, (stats.activeTime, stats.timestamp), self.now) {
                 Some(since) => {
                     worked = worked.saturating_add(since.worked);
@@ -246,6 +324,36 @@ impl Reader<'_> {
             None => Err(NONE),
         }
     }
+}
+
+/// What memory modules show together.
+#[derive(Clone, Copy, Default)]
+struct MemoryState {
+    physical: Bytes,
+    size: Bytes,
+    free: Bytes,
+    /// The worst of those that are known.
+    health: Option<DriverHealth>,
+}
+
+/// What went to and from memory modules together.
+#[derive(Clone, Copy)]
+struct Traffic {
+    read: u64,
+    written: u64,
+    /// Of the most that could have gone since the last look, and how long that is ago.
+    share: Result<(Permille, Nanoseconds), Absence>,
+}
+
+fn judgement(health: zes_mem_health_t) -> Option<DriverHealth> {
+    Some(match health {
+        zes_mem_health_t::UNKNOWN => return None,
+        zes_mem_health_t::OK => DriverHealth::Ok,
+        zes_mem_health_t::DEGRADED => DriverHealth::Warning,
+        zes_mem_health_t::CRITICAL => DriverHealth::Critical,
+        zes_mem_health_t::REPLACE => DriverHealth::Replace,
+        other => DriverHealth::Unknown(other.0),
+    })
 }
 
 fn listed<T>(parts: &Result<T, Fault>) -> Result<&T, Absence> {

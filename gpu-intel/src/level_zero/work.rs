@@ -1,14 +1,25 @@
-//! [`Work`]: what engines had done when somebody looked last.
+//! [`Work`]: what engines and memory had done when somebody looked last.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use gpu_core::{BootTime, Nanoseconds, PciAddress};
 
-/// Who looks: which GPU, which of its engine groups, and for which unit.
-pub(super) type Reader = (PciAddress, usize, Option<u32>);
+/// Who looks: at which GPU's counters, and for which tile or the whole.
+pub(super) type Reader = (PciAddress, Counts, Option<u32>);
 
-/// What engines had done when somebody looked last. The library counts from an unknown start, so
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Counts {
+    /// A group of engines, by its place in the list.
+    Engines(usize),
+    /// Bytes of a memory module, by its place in the list.
+    Memory(usize),
+    /// Engines for a virtual function, by its number and the row's place.
+    Function(u32, usize),
+}
+
+/// What engines and memory had done when somebody looked last. The library counts from an unknown start, so
 /// that a share needs two looks.
 #[derive(Debug, Default)]
 pub(super) struct Work(Mutex<BTreeMap<Reader, Seen>>);
@@ -48,7 +59,7 @@ mod tests {
 
     #[test]
     fn counters_that_fall_begin_anew() {
-        let (work, reader) = (Work::default(), (PciAddress::new(0, 3, 0, 0), 0, None));
+        let (work, reader) = (Work::default(), (PciAddress::new(0, 3, 0, 0), Counts::Engines(0), None));
         let look = |counters, now| work.since_last(reader, counters, BootTime(now));
         assert_eq!(look((5, 100), 1), None, "the first look");
         assert_eq!(look((8, 110), 4), Some(Since { worked: 3, elapsed: 10, took: Nanoseconds(3) }));

@@ -115,7 +115,8 @@ impl IntelBackend {
     /// cannot be taken back is named in the refusal.
     ///
     /// Taking all of them away takes back what was set of their memory, so that the driver shares it out
-    /// again, and lets the backport do so; time slices and priorities stay as they were set.
+    /// again, and where something was set lets the backport do so (`auto_provisioning`); time slices and
+    /// priorities stay as they were set.
     ///
     /// # Errors
     /// [`Refusal`]: [`Invalid`](Refusal::Invalid) when the amounts do not add up or the GPU has not so
@@ -254,28 +255,31 @@ impl IntelBackend {
         Err((first.path.clone(), all.join(", ")))
     }
 
-    /// Takes back what is still set for functions that are gone; where it cannot be, it stays.
+    /// Takes back what is still set for functions that are gone, and then lets the driver share out
+    /// again: with neither an amount nor that, no function would come up. Where nothing was set, it is the
+    /// administrator's whether the driver shares out.
     fn forget(&self, board: &Board) {
+        let mut was_set = false;
         for function in &board.virtual_functions {
-            if let Ok(places) = Places::of(board, function.number) {
-                self.take_back(&places.shared("memory", places.memory, 0).unwrap_or_default());
+            let places = Places::of(board, function.number);
+            let amounts = places.and_then(|places| places.shared("memory", places.memory, 0));
+            for of in amounts.unwrap_or_default() {
+                if file::read_u64(&of.path).is_ok_and(|amount| amount > 0) {
+                    was_set = true;
+                    // What cannot be taken back stands in the next inventory.
+                    let _ = self.roots().write(&of.path, "0");
+                }
             }
         }
-        self.automatic(board);
+        if was_set {
+            self.automatic(board);
+        }
     }
 
     /// Lets the driver share memory out again; where it does not, the next inventory shows what is there.
     fn automatic(&self, board: &Board) {
         if let Some(of) = by_hand(board) {
             let _ = self.roots().write(&of.path, "1");
-        }
-    }
-
-    /// Takes back what may have been set: memory of 0 is none, and the driver's to share out.
-    fn take_back(&self, writes: &[Write]) {
-        for of in writes.iter().rev().filter(|of| matches!(of.name, "vram_quota" | "lmem_quota")) {
-            // What cannot be taken back stands in the next inventory.
-            let _ = self.roots().write(&of.path, "0");
         }
     }
 

@@ -20,9 +20,13 @@ static void memory(void) {
         zes_mem_properties_t is = {.stype = ZES_STRUCTURE_TYPE_MEM_PROPERTIES};
         zes_mem_state_t now = {.stype = ZES_STRUCTURE_TYPE_MEM_STATE};
         if (zesMemoryGetProperties(all[i], &is) || zesMemoryGetState(all[i], &now)) continue;
+        zes_mem_bandwidth_t moved = {0};
+        if (zesMemoryGetBandwidth(all[i], &moved)) moved.readCounter = moved.writeCounter = 0;
         name("memory");
-        printf("tile=%d total=%llu used=%llu\n", is.onSubdevice ? (int)is.subdeviceId : -1,
-               (unsigned long long)is.physicalSize, (unsigned long long)(now.size - now.free));
+        printf("tile=%d total=%llu used=%llu health=%d read=%llu written=%llu\n",
+               is.onSubdevice ? (int)is.subdeviceId : -1, (unsigned long long)is.physicalSize,
+               (unsigned long long)(now.size - now.free), (int)now.health, (unsigned long long)moved.readCounter,
+               (unsigned long long)moved.writeCounter);
     }
 }
 
@@ -115,6 +119,20 @@ static void functions(void) {
     if (zesDeviceEnumEnabledVFExp(device, &count, all)) return;
     name("functions");
     printf("enabled=%u\n", count);
+    for (uint32_t i = 0; i < count; i++) {
+        zes_vf_exp2_capabilities_t is = {.stype = ZES_STRUCTURE_TYPE_VF_EXP2_CAPABILITIES};
+        zes_vf_util_mem_exp2_t rows[8];
+        uint32_t length = 8;
+        for (int n = 0; n < 8; n++) rows[n] = (zes_vf_util_mem_exp2_t){.stype = ZES_STRUCTURE_TYPE_VF_UTIL_MEM_EXP2};
+        if (zesVFManagementGetVFCapabilitiesExp2(all[i], &is)) continue;
+        if (zesVFManagementGetVFMemoryUtilizationExp2(all[i], &length, rows)) continue;
+        for (uint32_t n = 0; n < length; n++) {
+            if (rows[n].vfMemLocation != ZES_MEM_LOC_DEVICE) continue;
+            name("function");
+            printf("number=%u total=%llu used=%llu\n", is.vfID, (unsigned long long)is.vfDeviceMemSize,
+                   (unsigned long long)rows[n].vfMemUtilized);
+        }
+    }
 }
 
 static void identity(void) {

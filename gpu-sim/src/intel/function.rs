@@ -10,7 +10,8 @@ use crate::machine::Machine;
 /// What is set of a virtual function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Quota {
-    Memory,
+    /// On a tile; of GPUs with one, and of xe's, all of it is the first's.
+    Memory(usize),
     ExecQuantum,
     PreemptTimeout,
     Priority,
@@ -72,6 +73,12 @@ impl Machine {
         value: u64,
     ) -> Result<(), ModeRefusal> {
         let (_, memory, intel) = spec(self, gpu)?;
+        let is_apart = intel.driver == crate::gpu::IntelDriver::I915Prelim && intel.tiles.len() > 1;
+        let room = |tile: usize| match intel.tiles.get(tile) {
+            Some(of) if is_apart => of.memory.get(),
+            _ => memory.get(),
+        };
+        let room = if let Quota::Memory(tile) = quota { room(tile) } else { 0 };
         if number == 0 || number > intel.total_vfs {
             return Err(ModeRefusal::NotFound);
         }
@@ -82,22 +89,29 @@ impl Machine {
         if intel.provision(number).is_none() {
             intel.provisions.push(VfProvision::new(number));
         }
-        let others: u64 =
-            intel.provisions.iter().filter(|of| of.number != number).map(|of| of.memory.get()).sum();
+        let others = |tile: usize| -> u64 {
+            let others = intel.provisions.iter().filter(|of| of.number != number);
+            others.map(|of| of.on_tile(tile).get()).sum()
+        };
+        let others = if let Quota::Memory(tile) = quota { others(tile) } else { 0 };
         let live = intel.vfs.iter_mut().find(|vf| vf.number == number);
         let Some(provision) = intel.provisions.iter_mut().find(|of| of.number == number) else {
             return Err(ModeRefusal::NotFound);
         };
         match quota {
-            Quota::Memory if others.saturating_add(value) > memory.get() => return Err(ModeRefusal::Invalid),
-            Quota::Memory => provision.memory = Bytes(value / PIECE * PIECE),
+            Quota::Memory(_) if others.saturating_add(value) > room => return Err(ModeRefusal::Invalid),
+            Quota::Memory(tile) => {
+                let (part, rest) = (Bytes(value / PIECE * PIECE), provision.on_tile(1 - tile.min(1)));
+                provision.second_tile = if tile == 1 { part } else { provision.second_tile };
+                provision.memory = part.saturating_add(rest);
+            }
             Quota::ExecQuantum => provision.exec_quantum_ms = small(value)?,
             Quota::PreemptTimeout => provision.preempt_timeout_us = small(value)?,
             Quota::Priority => provision.priority = small(value)?,
         }
         if let Some(vf) = live {
             match quota {
-                Quota::Memory => vf.memory_quota = provision.memory,
+                Quota::Memory(_) => vf.memory_quota = provision.memory,
                 Quota::ExecQuantum => vf.exec_quantum_ms = provision.exec_quantum_ms,
                 Quota::PreemptTimeout => vf.preempt_timeout_us = provision.preempt_timeout_us,
                 Quota::Priority => vf.priority = provision.priority,

@@ -71,14 +71,16 @@ fn settings(gpu: &Gpu, intel: &IntelSpec) -> Vec<(PathBuf, Setting)> {
     let is_xe = intel.driver == IntelDriver::Xe;
     let mut all = Vec::new();
     for number in 1..=intel.total_vfs {
-        let (folder, memory) = quotas(&path, gpu, intel, number);
-        let names = [
-            (memory, Quota::Memory),
-            ("exec_quantum_ms", Quota::ExecQuantum),
-            ("preempt_timeout_us", Quota::PreemptTimeout),
-            ("sched_priority", Quota::Priority),
-        ];
-        all.extend(names.map(|(name, quota)| (folder.join(name), Setting::Quota(number, quota))));
+        let (folders, memory) = quotas(&path, gpu, intel, number);
+        for (tile, folder) in folders.iter().enumerate() {
+            let names = [
+                (memory, Quota::Memory(tile)),
+                ("exec_quantum_ms", Quota::ExecQuantum),
+                ("preempt_timeout_us", Quota::PreemptTimeout),
+                ("sched_priority", Quota::Priority),
+            ];
+            all.extend(names.map(|(name, quota)| (folder.join(name), Setting::Quota(number, quota))));
+        }
     }
     all.push((path.join("sriov_numvfs"), Setting::Functions));
     let gt = if is_xe { path.join("tile0/gt0") } else { card(&path, gpu).join("gt/gt0") };
@@ -86,11 +88,13 @@ fn settings(gpu: &Gpu, intel: &IntelSpec) -> Vec<(PathBuf, Setting)> {
     all
 }
 
-/// The folder of a function's quotas, and the name of its memory's.
-pub(super) fn quotas(path: &Path, gpu: &Gpu, intel: &IntelSpec, number: u32) -> (PathBuf, &'static str) {
+/// The folders of a function's quotas, and the name of its memory's: xe has one for all tiles, the backport
+/// one for each.
+pub(super) fn quotas(path: &Path, gpu: &Gpu, intel: &IntelSpec, number: u32) -> (Vec<PathBuf>, &'static str) {
     if intel.driver == IntelDriver::Xe {
-        (path.join(format!("sriov_admin/vf{number}/profile")), "vram_quota")
+        (vec![path.join(format!("sriov_admin/vf{number}/profile"))], "vram_quota")
     } else {
-        (card(path, gpu).join(format!("prelim_iov/vf{number}/gt0")), "lmem_quota")
+        let folder = card(path, gpu).join(format!("prelim_iov/vf{number}"));
+        ((0..intel.tiles.len()).map(|gt| folder.join(format!("gt{gt}"))).collect(), "lmem_quota")
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn gpu(plan: &mut Plan, scene: &Scene, position: usize, gpu: &Gpu) {
     } else {
         i915(plan, &path, &card, position, gpu, intel, &state);
     }
+    super::pmu::of(plan, position, gpu, intel);
     if intel.total_vfs > 0 {
         plan.line(&path, "sriov_totalvfs", intel.total_vfs);
         plan.line(&path, "sriov_numvfs", intel.vfs.len());
@@ -185,21 +186,31 @@ fn virtual_function(plan: &mut Plan, parent: &Path, gpu: &Gpu, vf: &VfSpec) {
 
 /// The quotas of a function, there or not, in the administrator's tree of the driver.
 fn quotas(plan: &mut Plan, path: &Path, gpu: &Gpu, intel: &IntelSpec, number: u32) {
-    let (folder, memory) = super::function::quotas(path, gpu, intel, number);
+    let (folders, memory) = super::function::quotas(path, gpu, intel, number);
     let set = intel.provision(number).unwrap_or(VfProvision::new(number));
     let (bytes, quantum, timeout, priority) = match intel.vfs.iter().find(|vf| vf.number == number) {
         Some(vf) => (vf.memory_quota, vf.exec_quantum_ms, vf.preempt_timeout_us, vf.priority),
         None => (set.memory, set.exec_quantum_ms, set.preempt_timeout_us, set.priority),
     };
-    plan.line(&folder, memory, bytes.get());
-    plan.line(&folder, "exec_quantum_ms", quantum);
-    plan.line(&folder, "preempt_timeout_us", timeout);
+    for (tile, folder) in folders.iter().enumerate() {
+        // What the driver shares out itself it takes from all tiles alike.
+        let part = match folders.len() {
+            2 if set.memory != gpu_core::Bytes::ZERO => set.on_tile(tile).get(),
+            2 => bytes.get() / 2,
+            _ => bytes.get(),
+        };
+        plan.line(folder, memory, part);
+        plan.line(folder, "exec_quantum_ms", quantum);
+        plan.line(folder, "preempt_timeout_us", timeout);
+    }
     if intel.driver == IntelDriver::Xe {
         // All that there are, the one in force in brackets.
         let choice = |(n, name): (u32, &&str)| {
             if n == priority { format!("[{name}]") } else { (*name).to_owned() }
         };
         let choices: Vec<String> = (0..).zip(super::function::PRIORITIES.iter()).map(choice).collect();
-        plan.line(&folder, "sched_priority", choices.join(" "));
+        for folder in &folders {
+            plan.line(folder, "sched_priority", choices.join(" "));
+        }
     }
 }

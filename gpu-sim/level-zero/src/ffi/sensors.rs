@@ -59,6 +59,16 @@ fn milliwatts(power: gpu_core::Microwatts) -> i32 {
     i32::try_from(power.get() / 1000).unwrap_or(-1)
 }
 
+/// Bytes that a tile's memory moves at once.
+const BUS_BYTES: u64 = 128;
+
+/// Bytes that went to and from a tile's memory: half of the most while its engines compute or draw. Three
+/// in four were read.
+fn moved(tile: gpu_sim::IntelTile, most_a_second: u64) -> u64 {
+    let worked = u128::from(tile.compute.max(tile.render).get());
+    u64::try_from(worked * u128::from(most_a_second / 2) / 1_000_000_000).unwrap_or(u64::MAX)
+}
+
 /// How long the engines of a group have worked. Engines of all kinds work at once, so that all of
 /// them together have worked at least as long as the busiest.
 fn active(board: &Board<'_>, index: usize) -> Result<Nanoseconds, ze_result_t> {
@@ -89,10 +99,19 @@ sysman! {
         let (board, index) = s.part(memory, Kind::Memory)?;
         let tile = board.tile(index)?;
         let (size, free) = (tile.memory.get(), tile.memory.saturating_sub(tile.memory_used).get());
-        out.put(zes_mem_state_t { health: zes_mem_health_t::OK, free, size, ..zes_mem_state_t::new() })
+        let health = board.gpu.health.memory.get(index).map_or(zes_mem_health_t::OK, |told| zes_mem_health_t(*told));
+        out.put(zes_mem_state_t { health, free, size, ..zes_mem_state_t::new() })
     };
-    fn zesMemoryGetBandwidth(memory: Handle, _out: Out<zes_mem_bandwidth_t>) |s| {
-        s.part(memory, Kind::Memory).and(Err(ze_result_t::ERROR_UNSUPPORTED_FEATURE))
+    fn zesMemoryGetBandwidth(memory: Handle, out: Out<zes_mem_bandwidth_t>) |s| {
+        let (board, index) = s.part(memory, Kind::Memory)?;
+        if s.faults.unprivileged {
+            return Err(ze_result_t::ERROR_INSUFFICIENT_PERMISSIONS);
+        }
+        let max = board.gpu.clocks.memory_max.get().saturating_mul(BUS_BYTES);
+        let moved = moved(board.tile(index)?, max);
+        let (read, write) = (moved / 4 * 3, moved / 4);
+        let timestamp = board.now_us();
+        out.put(zes_mem_bandwidth_t { readCounter: read, writeCounter: write, maxBandwidth: max, timestamp })
     };
     fn zesDeviceEnumEngineGroups(device: Handle, count: Out<u32>, out: Out<Handle>) |s| {
         list(s, device, Kind::Engine, count, out, |board| board.tiles() * GROUPS.len())

@@ -1,9 +1,12 @@
 //! Virtual functions: Sysman reads them, and makes none.
+//!
+//! A description has no guests. Each is taken to hold a quarter of its function's memory, to compute for as
+//! many tenths of the time as the function's number, and to keep the media engines busy half as long.
 
 use gpu_sim::VfSpec;
 use level_zero_sys::{
-    Zero, ze_result_t, zes_pci_address_t, zes_vf_exp2_capabilities_t, zes_vf_util_engine_exp2_t,
-    zes_vf_util_mem_exp2_t,
+    ze_result_t, zes_engine_group_t, zes_mem_loc_t, zes_pci_address_t, zes_vf_exp2_capabilities_t,
+    zes_vf_util_engine_exp2_t, zes_vf_util_mem_exp2_t,
 };
 
 use super::sysman;
@@ -31,16 +34,23 @@ sysman! {
     };
     fn zesVFManagementGetVFMemoryUtilizationExp2(vf: Handle, count: Out<u32>, out: Out<zes_vf_util_mem_exp2_t>) |s| {
         let (board, index) = s.part(vf, Kind::VirtualFunction)?;
-        function(&board, index)?;
-        // Nothing of a description runs on a virtual function.
-        let mut row = zes_vf_util_mem_exp2_t::new();
-        row.vfMemLocation = level_zero_sys::zes_mem_loc_t::DEVICE;
-        s.list(count, out, &[row])
+        let quota = function(&board, index)?.memory_quota.get();
+        let row = |location, bytes| zes_vf_util_mem_exp2_t {
+            vfMemLocation: location,
+            vfMemUtilized: bytes,
+            ..zes_vf_util_mem_exp2_t::new()
+        };
+        s.list(count, out, &[row(zes_mem_loc_t::SYSTEM, 1 << 20), row(zes_mem_loc_t::DEVICE, quota / 4)])
     };
     fn zesVFManagementGetVFEngineUtilizationExp2(vf: Handle, count: Out<u32>, out: Out<zes_vf_util_engine_exp2_t>) |s| {
         let (board, index) = s.part(vf, Kind::VirtualFunction)?;
-        function(&board, index)?;
-        let row = zes_vf_util_engine_exp2_t { samplingCounterValue: board.now_us(), ..zes_vf_util_engine_exp2_t::ZERO };
-        s.list(count, out, &[zes_vf_util_engine_exp2_t { stype: zes_vf_util_engine_exp2_t::STYPE, ..row }])
+        let share = u64::from(function(&board, index)?.number).min(10);
+        let row = |group, twentieths| zes_vf_util_engine_exp2_t {
+            vfEngineType: group,
+            activeCounterValue: board.now_us() / 20 * twentieths,
+            samplingCounterValue: board.now_us(),
+            ..zes_vf_util_engine_exp2_t::new()
+        };
+        s.list(count, out, &[row(zes_engine_group_t::COMPUTE_ALL, 2 * share), row(zes_engine_group_t::MEDIA_ALL, share)])
     };
 }
