@@ -80,7 +80,7 @@ fn faulty(faults: Vec<Fault>) -> Machine {
 /// Every metric that both sources have is the same.
 #[test]
 fn both_sources_tell_the_same() {
-    for preset in ["max-1550-4", "flex-170-2", "b60-2"] {
+    for preset in ["max-1550-4", "flex-170-2", "flex-140-2", "b60-2"] {
         let mut both = Both::new(busy(preset));
         both.advance(Nanoseconds::from_secs(7));
         let roots = Roots::default().sysfs(both.tree.sysfs()).proc(both.tree.proc());

@@ -50,7 +50,7 @@ fn preset(name: &str) -> (Folder, World, Box<dyn Backend>) {
     (folder, world, backend)
 }
 
-const PRESETS: [&str; 4] = ["max-1550-4", "flex-170-2", "b60-2", "mixed"];
+const PRESETS: [&str; 5] = ["max-1550-4", "flex-170-2", "flex-140-2", "b60-2", "mixed"];
 
 #[test]
 fn every_preset_conforms() {
@@ -115,6 +115,21 @@ fn a_max_1550_has_two_tiles_of_64_gib() {
         assert_eq!(device.memory_total.value(), Some(&Bytes::gib(128)));
         let tiles: Vec<_> = device.partitions().map(|tile| (tile.kind(), tile.memory_total)).collect();
         assert_eq!(tiles, [(PartitionKind::TILE, Bytes::gib(64).into()); 2]);
+    }
+}
+
+/// Two GPUs behind one switch are two devices, not two tiles of one.
+#[test]
+fn a_flex_140_is_a_card_of_two_devices() {
+    let (folder, world, backend) = preset("flex-140-2");
+    let card = folder.attribute(&world, "device").canonicalize().unwrap();
+    assert!(card.ends_with("0000:3a:00.0/0000:3b:00.0/0000:3c:00.0/device"), "{}", card.display());
+    let devices = backend.inventory().unwrap().devices;
+    assert_eq!(devices.len(), 2);
+    for device in devices {
+        assert_eq!(device.name, "Intel Data Center GPU Flex 140");
+        assert_eq!(device.memory_total.value(), Some(&Bytes::gib(6)));
+        assert!(device.partitions.is_empty());
     }
 }
 

@@ -40,6 +40,17 @@ const FLEX_170: Product = Product {
     watts: 150,
     total_vfs: 31,
 };
+/// One of the two GPUs of a card.
+const FLEX_140: Product = Product {
+    name: "Intel Data Center GPU Flex 140",
+    device: 0x56c1,
+    driver: IntelDriver::I915Prelim,
+    tiles: 1,
+    tile_gib: 6,
+    tile_cores: 8,
+    watts: 36,
+    total_vfs: 31,
+};
 const B60: Product = Product {
     name: "Intel Arc Pro B60 Graphics",
     device: 0xe211,
@@ -122,6 +133,18 @@ pub(super) fn flex_170() -> Machine {
                 priority: 1,
             })
             .collect();
+    }
+    machine
+}
+
+/// One card: two GPUs behind one switch, each of them a device of its own.
+pub(super) fn flex_140() -> Machine {
+    let mut machine = node("flex-140-2", &FLEX_140, 2);
+    for (n, gpu) in (0_u8..).zip(&mut machine.gpus) {
+        let ports = [PciAddress::new(0, 0x3a, 0, 0), PciAddress::new(0, 0x3b, n, 0)];
+        gpu.bridges = [PciAddress::new(0, 0x39, 1, 0)].into_iter().chain(ports).collect();
+        gpu.pci = PciAddress::new(0, 0x3c + n, 0, 0);
+        gpu.pcie = PcieSpec { generation: 4, width: 8 };
     }
     machine
 }
