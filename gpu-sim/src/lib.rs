@@ -70,5 +70,5 @@ pub use mig::{COMPUTE_SLICES, MigRefusal};
 pub use partitioner::SimPartitioner;
 pub use scene::{Account, GpuState, Scene, UseState};
 pub use tree::{Damage, Tree};
-pub use workload::{Curve, Part, Use, UseKind, Workload};
+pub use workload::{Curve, Descriptor, Part, Use, UseKind, Workload};
 pub use world::World;
