@@ -98,8 +98,8 @@ impl Backend for SimBackend {
 
     fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
         match self.vendor {
-            Vendor::NVIDIA | Vendor::AMD => Ok(&self.partitioner),
-            _ => Err(Absence::NotSupported { why: "the simulation cuts NVIDIA's and AMD's boards only" }),
+            Vendor::NVIDIA | Vendor::AMD | Vendor::INTEL => Ok(&self.partitioner),
+            _ => Err(Absence::NotSupported { why: "the simulation cuts boards of the three vendors only" }),
         }
     }
 

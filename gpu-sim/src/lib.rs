@@ -67,7 +67,7 @@ pub use health::{FabricSpec, HealthSpec};
 pub use intel::IntelTile;
 pub use machine::{Bystander, DrmNumbers, LinkKindSpec, LinkSpec, Machine, NumaSpec, NvidiaDriver};
 pub use mig::{COMPUTE_SLICES, MigRefusal};
-pub use partitioner::SimPartitioner;
+pub use partitioner::{SimPartitioner, VfQuota};
 pub use scene::{Account, GpuState, Scene, UseState};
 pub use tree::{Damage, Tree};
 pub use workload::{Curve, Descriptor, Part, Use, UseKind, Workload};
