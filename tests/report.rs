@@ -272,3 +272,48 @@ fn health_is_shown_in_text_and_json() {
     assert_eq!(cut.expect("one is cut")["partitions"][0]["health"]["state"], json!("healthy"));
     std::fs::remove_file(&file).expect("it is there");
 }
+
+/// The graphics of a processor, over its driver's files alone: a device without memory, sensors or parts,
+/// whose processes hold the machine's memory; each of these said, and none of them 0.
+#[test]
+fn a_processors_graphics_is_reported_from_its_files() {
+    for name in ["iris-xe-1", "arc-140v-1"] {
+        let root = std::env::temp_dir().join(format!("gpu-report-{name}-{}", std::process::id()));
+        let tree =
+            World::new(Machine::preset(name).expect("a preset")).write_tree(&root).expect("it is written");
+        let report = |arguments: &[&str]| {
+            let program = profile().join("examples/gpu-report");
+            let mut report = Command::new(program);
+            report.arg("--sysfs-root").arg(tree.sysfs()).arg("--proc-root").arg(tree.proc());
+            let answer = report.args(["--vendor", "intel"]).args(arguments).output().expect("it starts");
+            assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+            String::from_utf8(answer.stdout).expect("text")
+        };
+        let json: Value = serde_json::from_str(&report(&["--json"])).expect("JSON");
+        let device = &json["devices"][0];
+        assert_eq!(json["devices"].as_array().map(Vec::len), Some(1), "{name}");
+        assert_eq!(
+            (&device["pci"], &device["memory_kind"]),
+            (&json!("0000:00:02.0"), &json!("system")),
+            "{name}"
+        );
+        assert_eq!(device["memory_total_bytes"], Value::Null, "{name}");
+        assert_eq!((&device["partitions"], &device["modes"]), (&json!([]), &json!([])), "{name}");
+        for metric in ["memory_total", "memory_used", "energy", "power", "temperature"] {
+            assert_eq!(device["readings"][metric]["absent"], json!("not_supported"), "{name}: {metric}");
+        }
+        assert!(
+            device["readings"]["clock_graphics"]["value"].as_u64().is_some_and(|hertz| hertz > 0),
+            "{name}"
+        );
+        let processes = json["processes"].as_array().expect("processes");
+        assert!(!processes.is_empty(), "{name}");
+        for process in processes {
+            assert_eq!((&process["unit"], &process["memory_bytes"]), (&device["id"], &Value::Null), "{name}");
+            assert!(process["system_memory_bytes"].as_u64().is_some_and(|held| held > 300 << 20), "{name}");
+        }
+        assert_eq!(json["problems"], json!([]), "{name}");
+        assert!(report(&[]).contains("0000:00:02.0"), "{name}");
+        std::fs::remove_dir_all(&root).expect("it is there");
+    }
+}

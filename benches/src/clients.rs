@@ -51,6 +51,8 @@ fn process(n: u32) -> Workload {
         ends: None,
         cgroup: "/".to_owned(),
         uses: (0..3).map(of).collect(),
+        descriptors: Vec::new(),
+        threads: Vec::new(),
     }
 }
 

@@ -185,3 +185,33 @@ fn a_client_counts_once() {
     let sample = self::sample(&*backend, &world, &folder.0);
     assert_eq!(of(&sample, 7001).len(), 2, "it is on two partitions now");
 }
+
+/// A machine's description says who shares a client: the tree's sweep and the simulated one agree on whose
+/// it is, and that the other is there.
+#[test]
+fn a_described_fork_shares_its_parents_client() {
+    let mut described = few("mi300x-8-cpx", 1);
+    described.workloads.truncate(1);
+    let parent = described.workloads[0].clone();
+    let descriptors = vec![gpu_sim::Descriptor { opened_by: parent.pid, number: 0 }; 2];
+    let child = Pid(parent.pid.0 + 1);
+    described.workloads.push(gpu_sim::Workload {
+        pid: child,
+        uses: Vec::new(),
+        descriptors,
+        ..parent.clone()
+    });
+    described.validate().unwrap();
+    let (folder, world, backend) = machine(described);
+    let numbers = numbers(&*backend);
+    let (read, mut told) = (sweep(&world, &folder.0.join("proc"), &numbers, PidView::Host), Sweep::new());
+    let request = SweepRequest::new(&numbers, &[]).with_clients();
+    gpu_sim::SimSweeper::new(world.clone()).sweep_into(&request, &mut told).unwrap();
+    for sweep in [&read, &told] {
+        let [first, second] = &sweep.processes[..] else { panic!("{sweep:?}") };
+        assert_eq!((first.key.pid, second.key.pid, sweep.repeated_clients), (parent.pid, child, 2));
+        assert_eq!((first.clients.len(), &first.clients[0].also[..]), (1, &[child][..]));
+        assert!(second.clients.is_empty() && second.holds == first.holds);
+    }
+    assert_eq!(read.processes, told.processes);
+}

@@ -54,6 +54,8 @@ fn world(boot: u8) -> World {
                 encoder_busy: Curve::default(),
                 decoder_busy: Curve::default(),
             }],
+            descriptors: Vec::new(),
+            threads: Vec::new(),
         });
     }
     let at = BootTime((1_000 + u64::from(boot)) * SECOND);

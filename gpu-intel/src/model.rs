@@ -23,6 +23,9 @@ pub(crate) fn model(device_id: u16) -> Option<Model> {
         0xe20c => ("Intel Arc B570 Graphics", 1),
         0xe211 => ("Intel Arc Pro B60 Graphics", 1),
         0xe212 => ("Intel Arc Pro B50 Graphics", 1),
+        // In processors: Tiger Lake, Meteor Lake, Arrow Lake, Lunar Lake.
+        0x9a40 | 0x9a49 => ("Intel Iris Xe Graphics", 1),
+        0x7d55 | 0x7d51 | 0x64a0 => ("Intel Arc Graphics", 1),
         _ => return None,
     };
     Some(Model { name, tiles })

@@ -17,6 +17,8 @@ const NOT_TOLD: Absence =
 const NO_ENGINE: Absence = Absence::NotSupported { why: "the driver names no such engine of its clients" };
 const WHOLE_GPU: Absence = Absence::NotSupported { why: "engines work for the whole GPU: read the device" };
 const OF_TILES: Absence = Absence::NotSupported { why: "each tile has memory of its own: read the tiles" };
+const OF_THE_MACHINE: Absence =
+    Absence::NotSupported { why: "the GPU has no memory of its own: see the machine's that is used" };
 const NO_REGION: Absence = Absence::NotSupported { why: "the driver gives no memory of its clients" };
 
 /// Which of a client's regions and engines are the unit's.
@@ -82,7 +84,11 @@ impl ClientNames for Names {
     }
 
     fn no_device_memory(&self) -> Absence {
-        if matches!(self.part, Part::AllButTiles) { OF_TILES } else { NO_REGION }
+        match self.part {
+            Part::AllButTiles => OF_TILES,
+            Part::Whole if !self.has_memory => OF_THE_MACHINE,
+            Part::Whole | Part::Tile(_) => NO_REGION,
+        }
     }
 }
 

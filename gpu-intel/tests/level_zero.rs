@@ -80,7 +80,7 @@ fn faulty(faults: Vec<Fault>) -> Machine {
 /// Every metric that both sources have is the same.
 #[test]
 fn both_sources_tell_the_same() {
-    for preset in ["max-1550-4", "flex-170-2", "b60-2"] {
+    for preset in ["max-1550-4", "flex-170-2", "flex-140-2", "b60-2"] {
         let mut both = Both::new(busy(preset));
         both.advance(Nanoseconds::from_secs(7));
         let roots = Roots::default().sysfs(both.tree.sysfs()).proc(both.tree.proc());
@@ -91,6 +91,27 @@ fn both_sources_tell_the_same() {
         let compared = compare::compare(&*kernel, &level_zero);
         assert!(compared >= 8, "{preset}: {compared} values");
         assert_eq!(level_zero.addresses().len(), kernel.inventory().unwrap().devices.len());
+    }
+}
+
+/// The graphics of a processor has clocks in both sources, and neither makes sensors or memory up.
+#[test]
+fn both_sources_tell_the_same_of_a_processors_graphics() {
+    for preset in ["iris-xe-1", "arc-140v-1"] {
+        let both = Both::new(Machine::preset(preset).unwrap());
+        let roots = Roots::default().sysfs(both.tree.sysfs()).proc(both.tree.proc());
+        let clock = Arc::new(both.world.clock().clone());
+        let kernel = gpu_intel::discover(&gpu_intel::Options::new(roots).clock(clock).without_level_zero());
+        let level_zero = LevelZero::start(&both.library).unwrap();
+        assert_eq!(compare::compare(&*kernel.backend.unwrap(), &level_zero), 2, "{preset}: the two clocks");
+        let backend = both.backend();
+        conformance::run(&*backend);
+        let device = backend.inventory().unwrap().devices.remove(0);
+        let reading = *backend.sample().unwrap().reading(device.id);
+        for absent in [reading.energy.err(), reading.temperature.err(), reading.memory_total.err()] {
+            assert!(matches!(absent, Some(Absence::NotSupported { .. })), "{preset}: {absent:?}");
+        }
+        assert!(reading.busy.is_ok() || reading.busy == Err(Absence::NotYet), "{preset}: {:?}", reading.busy);
     }
 }
 

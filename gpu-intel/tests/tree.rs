@@ -50,7 +50,8 @@ fn preset(name: &str) -> (Folder, World, Box<dyn Backend>) {
     (folder, world, backend)
 }
 
-const PRESETS: [&str; 4] = ["max-1550-4", "flex-170-2", "b60-2", "mixed"];
+const PRESETS: [&str; 8] =
+    ["max-1550-4", "flex-170-2", "flex-170-2-vf", "flex-140-2", "b60-2", "iris-xe-1", "arc-140v-1", "mixed"];
 
 #[test]
 fn every_preset_conforms() {
@@ -70,10 +71,11 @@ fn files_and_process_show_the_same_machine() {
         assert_eq!(read.units().collect::<Vec<_>>(), told.units().collect::<Vec<_>>(), "{name}");
         for (one, other) in read.devices.iter().zip(&told.devices) {
             assert_eq!((&one.name, one.pci, one.pci_id), (&other.name, other.pci, other.pci_id));
-            assert_eq!(
-                (one.numa, one.memory_total, one.memory_kind),
-                (other.numa, other.memory_total, other.memory_kind)
-            );
+            // What is absent each says in words of its own.
+            let facts = |of: &gpu_core::Device| {
+                (of.numa.value().copied(), of.memory_total.value().copied(), of.memory_kind.value().copied())
+            };
+            assert_eq!(facts(one), facts(other), "{name}");
             assert_eq!((&one.driver, &one.nodes), (&other.driver, &other.nodes));
             for (a, b) in one.partitions.iter().zip(&other.partitions) {
                 assert_eq!((a.id, a.memory_total), (b.id, b.memory_total), "{name}");
@@ -115,6 +117,21 @@ fn a_max_1550_has_two_tiles_of_64_gib() {
         assert_eq!(device.memory_total.value(), Some(&Bytes::gib(128)));
         let tiles: Vec<_> = device.partitions().map(|tile| (tile.kind(), tile.memory_total)).collect();
         assert_eq!(tiles, [(PartitionKind::TILE, Bytes::gib(64).into()); 2]);
+    }
+}
+
+/// Two GPUs behind one switch are two devices, not two tiles of one.
+#[test]
+fn a_flex_140_is_a_card_of_two_devices() {
+    let (folder, world, backend) = preset("flex-140-2");
+    let card = folder.attribute(&world, "device").canonicalize().unwrap();
+    assert!(card.ends_with("0000:3a:00.0/0000:3b:00.0/0000:3c:00.0/device"), "{}", card.display());
+    let devices = backend.inventory().unwrap().devices;
+    assert_eq!(devices.len(), 2);
+    for device in devices {
+        assert_eq!(device.name, "Intel Data Center GPU Flex 140");
+        assert_eq!(device.memory_total.value(), Some(&Bytes::gib(6)));
+        assert!(device.partitions.is_empty());
     }
 }
 

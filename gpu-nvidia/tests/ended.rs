@@ -37,6 +37,8 @@ fn machine() -> Machine {
                 encoder_busy: Curve::default(),
                 decoder_busy: Curve::default(),
             }],
+            descriptors: Vec::new(),
+            threads: Vec::new(),
         });
     }
     machine

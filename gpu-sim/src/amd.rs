@@ -95,10 +95,11 @@ pub(crate) const fn partition_of(part: Part) -> usize {
     }
 }
 
-/// The DRM nodes that a use goes through: those of its partition.
+/// The DRM nodes that a use goes through: those of its partition, or of its virtual function.
 pub(crate) fn drm(gpu: &Gpu, part: Part) -> Option<&DrmNumbers> {
-    match &gpu.silicon {
-        Silicon::Amd(amd) => amd.partitions.get(partition_of(part)).map(|part| &part.drm),
+    match (&gpu.silicon, part) {
+        (Silicon::Amd(amd), _) => amd.partitions.get(partition_of(part)).map(|part| &part.drm),
+        (Silicon::Intel(intel), Part::Function { number }) => intel.vf(number)?.drm.as_ref(),
         _ => gpu.drm.as_ref(),
     }
 }

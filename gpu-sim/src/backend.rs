@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use gpu_core::{
     Absence, Backend, BootTime, Capabilities, Clock, ContainerFacts, Device, DeviceNumber, Discovery,
-    EndedList, EndedProcess, EndedReading, Error, ErrorKind, Events, EvidenceList, Host, Inventory,
-    LookedFor, Measured, Nanoseconds, Outcome, Partition, Partitioner, Permille, PidView, Problem,
+    DrmClient, EndedList, EndedProcess, EndedReading, Error, ErrorKind, Events, EvidenceList, Host,
+    Inventory, LookedFor, Measured, Nanoseconds, Outcome, Partition, Partitioner, Permille, PidView, Problem,
     ProcessKey, ProcessKinds, ProcessName, ProcessReading, Query, Sample, Sandbox, Source, Sweep,
     SweepRequest, Sweeper, SweptProcess, UnitId, Units, Vendor,
 };
@@ -98,8 +98,8 @@ impl Backend for SimBackend {
 
     fn partitioner(&self) -> Result<&dyn Partitioner, Absence> {
         match self.vendor {
-            Vendor::NVIDIA | Vendor::AMD => Ok(&self.partitioner),
-            _ => Err(Absence::NotSupported { why: "the simulation cuts NVIDIA's and AMD's boards only" }),
+            Vendor::NVIDIA | Vendor::AMD | Vendor::INTEL => Ok(&self.partitioner),
+            _ => Err(Absence::NotSupported { why: "the simulation cuts boards of the three vendors only" }),
         }
     }
 
@@ -264,15 +264,23 @@ fn ended_on(scene: &Scene, position: usize, device: &Device, gpu: &Gpu) -> Ended
     EndedList::new(device.id, Ok(readings.collect()))
 }
 
-/// The device files that a process holds open: NVIDIA's own, or the render nodes of what it uses.
-fn holds(machine: &Machine, workload: &Workload) -> Vec<DeviceNumber> {
-    let number = |of: &Use| match &machine.gpus[of.gpu].silicon {
+/// The device files that a process holds open: NVIDIA's own, or the render nodes of what is used.
+fn holds(scene: &Scene, workload: &Workload) -> Vec<DeviceNumber> {
+    let gpus = &scene.machine().gpus;
+    let number = |of: &Use| match &gpus[of.gpu].silicon {
         Silicon::Nvidia(nvidia) => inventory::nvidia_node(nvidia.minor).number,
         Silicon::Amd(_) | Silicon::Intel(_) => {
-            amd::drm(&machine.gpus[of.gpu], of.part).map(DrmNumbers::render_number)
+            amd::drm(&gpus[of.gpu], of.part).map(DrmNumbers::render_number)
         }
     };
-    workload.uses.iter().filter_map(number).collect()
+    scene.opened(workload).filter_map(|(process, n)| number(&process.uses[n])).collect()
+}
+
+/// DRM's accounting of every descriptor that a process holds: a client comes as often as it is open.
+pub(crate) fn clients<'a>(scene: &'a Scene, workload: &'a Workload) -> impl Iterator<Item = DrmClient> + 'a {
+    scene.opened(workload).filter_map(|(process, number)| {
+        amd::client(scene, process, number).or_else(|| intel::client(scene, process, number))
+    })
 }
 
 impl Sweeper for SimSweeper {
@@ -281,7 +289,7 @@ impl Sweeper for SimSweeper {
         sweep.pids = PidView::Host;
         let scene = self.world.scene();
         for workload in scene.running() {
-            let mut holds = holds(scene.machine(), workload);
+            let mut holds = holds(&scene, workload);
             holds.retain(|number| request.holders_of.contains(number));
             if !holds.is_empty() || request.pids.contains(&workload.pid) {
                 let mut process = swept(scene.machine(), workload, request.owners);
@@ -289,15 +297,16 @@ impl Sweeper for SimSweeper {
                 holds.dedup();
                 process.holds = holds;
                 if request.clients {
-                    let client =
-                        |n| amd::client(&scene, workload, n).or_else(|| intel::client(&scene, workload, n));
-                    let clients = (0..workload.uses.len()).filter_map(client);
+                    let clients = clients(&scene, workload);
                     process.clients.extend(clients.filter(|of| request.holders_of.contains(&of.node)));
                 }
                 sweep.processes.push(process);
             }
         }
         sweep.processes.sort_by_key(|process| process.key.pid);
+        if request.clients {
+            sweep.drop_repeated_clients();
+        }
         sweep.ended.extend(ended(&scene, request.owners));
         sweep.ended.sort_by_key(|process| (process.last_seen, process.key.pid));
         Ok(())

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::machine::Machine;
 use crate::presets;
-use crate::workload::{Curve, Part};
+use crate::workload::{Curve, Descriptor, Part, Workload};
 use crate::{Silicon, Use};
 
 /// A description that cannot be: what was wrong, and where.
@@ -109,14 +109,30 @@ impl Machine {
         let mut pids = BTreeSet::new();
         for (i, workload) in self.workloads.iter().enumerate() {
             let at = format!("workloads[{i}]");
-            if !pids.insert(workload.pid) {
-                return Err(DescriptionError::new(at, format!("pid {} is used twice", workload.pid)));
+            // Threads have their numbers from where processes have theirs.
+            let numbers = std::iter::once(&workload.pid).chain(&workload.threads);
+            if let Some(twice) = numbers.into_iter().find(|number| !pids.insert(**number)) {
+                return Err(DescriptionError::new(at, format!("pid {twice} is used twice")));
+            }
+            let is_nobodys = |of: &&Descriptor| self.opened(of).is_none();
+            if let Some(of) = workload.descriptors.iter().find(is_nobodys) {
+                let what = format!(
+                    "has a descriptor of a use {} of pid {} that is not there",
+                    of.number, of.opened_by
+                );
+                return Err(DescriptionError::new(at, what));
             }
             for of in &workload.uses {
                 self.check_use(of).map_err(|what| DescriptionError::new(at.clone(), what))?;
             }
         }
         Ok(())
+    }
+
+    /// The process that has opened a descriptor, with the use for which it did.
+    pub(crate) fn opened(&self, of: &Descriptor) -> Option<(&Workload, usize)> {
+        let process = self.workloads.iter().find(|workload| workload.pid == of.opened_by)?;
+        (of.number < process.uses.len()).then_some((process, of.number))
     }
 
     fn check_use(&self, of: &Use) -> Result<(), &'static str> {
@@ -129,6 +145,9 @@ impl Machine {
             }),
             (Part::Xcp { index }, Silicon::Amd(amd)) => (index as usize) < amd.partitions.len(),
             (Part::Tile { index }, Silicon::Intel(intel)) => (index as usize) < intel.tiles.len(),
+            (Part::Function { number }, Silicon::Intel(intel)) => {
+                intel.vf(number).is_some_and(|vf| vf.drm.is_some())
+            }
             _ => false,
         };
         let ordered = |curve: &Curve| curve.steps.windows(2).all(|pair| pair[0].0 < pair[1].0);

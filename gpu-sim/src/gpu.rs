@@ -104,7 +104,7 @@ pub enum Silicon {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PcieSpec {
-    /// Generation in force.
+    /// Generation in force; 0 for a function inside the processor, which has no link.
     pub generation: u32,
     /// Lanes in force.
     pub width: u32,
@@ -448,15 +448,17 @@ pub enum IntelDriver {
 pub struct IntelSpec {
     /// Kernel driver.
     pub driver: IntelDriver,
-    /// Tiles, each with its memory and Xe cores. One for most products.
+    /// Tiles, each with its memory and Xe cores. One for most products; without memory in a
+    /// processor, whose graphics computes in the machine's.
     pub tiles: Vec<TileSpec>,
-    /// Has a media GT (`gt1` of tile 0) that is not a tile.
+    /// Has a media GT (`gt1`, on xe of tile 0) that is not a tile.
     #[serde(default)]
     pub media_gt: bool,
     /// Compute engines visible (`ccs_mode`), where the driver offers it.
     #[serde(default)]
     pub ccs_mode: Option<u32>,
-    /// Compute slices (`num_cslices`).
+    /// Compute slices (`num_cslices`); 0 without engines that compute alone, where the one that draws
+    /// computes, too (before Xe HPG).
     #[serde(default)]
     pub ccs_slices: u32,
     /// Most virtual functions; 0 without SR-IOV.
@@ -537,6 +539,9 @@ pub struct VfSpec {
     pub number: u32,
     /// PCI function.
     pub pci: PciAddress,
+    /// Its DRM nodes, where the host's own driver drives it; `None` for one that is left to guests.
+    #[serde(default)]
+    pub drm: Option<DrmNumbers>,
     /// Memory quota over all tiles.
     pub memory_quota: Bytes,
     /// Time slice, in milliseconds.

@@ -7,6 +7,7 @@ mod tile;
 
 use gpu_core::DrmClient;
 
+use crate::amd::drm;
 use crate::gpu::Silicon;
 use crate::scene::Scene;
 use crate::workload::Workload;
@@ -21,5 +22,5 @@ pub(crate) fn client(scene: &Scene, workload: &Workload, number: usize) -> Optio
     let of = workload.uses.get(number)?;
     let gpu = scene.machine().gpus.get(of.gpu)?;
     let Silicon::Intel(intel) = &gpu.silicon else { return None };
-    Some(fdinfo::client(scene, workload, number, gpu, intel, gpu.drm.as_ref()?.render_number()))
+    Some(fdinfo::client(scene, workload, number, gpu, intel, drm(gpu, of.part)?.render_number()))
 }

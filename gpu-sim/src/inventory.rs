@@ -55,6 +55,12 @@ pub(crate) fn partition_id(device: DeviceId, gpu: &Gpu, part: Part) -> Option<Pa
             }
             _ => None,
         },
+        Part::Function { number } => match &gpu.silicon {
+            Silicon::Intel(intel) if intel.vf(number).is_some() => {
+                Some(device.partition(PartitionKind::VIRTUAL_FUNCTION, number))
+            }
+            _ => None,
+        },
     }
 }
 
@@ -311,19 +317,20 @@ fn compute_partitions(machine: &Machine, device: DeviceId, gpu: &Gpu, amd: &AmdS
         .collect()
 }
 
+/// In the order in which gpu-intel has them.
 fn intel_modes(intel: &IntelSpec) -> Vec<Mode> {
     let mut modes = Vec::new();
+    if intel.total_vfs > 0 {
+        let mut mode = Mode::new(Mode::SRIOV, intel.vfs.len().to_string().into());
+        mode.available = (0..=intel.total_vfs.min(255)).map(|n| n.to_string()).collect::<Vec<_>>().into();
+        modes.push(mode);
+    }
     if let Some(ccs) = intel.ccs_mode {
         let mut mode = Mode::new(Mode::CCS, ccs.to_string().into());
         let decides = (intel.driver == IntelDriver::I915Prelim).then_some(0);
         let divisors = (1..=intel.ccs_slices).filter(|n| intel.ccs_slices % n == 0);
         let choices: Vec<String> = decides.into_iter().chain(divisors).map(|n| n.to_string()).collect();
         mode.available = choices.into();
-        modes.push(mode);
-    }
-    if intel.total_vfs > 0 {
-        let mut mode = Mode::new(Mode::SRIOV, intel.vfs.len().to_string().into());
-        mode.available = vec!["0".to_owned(), intel.total_vfs.to_string()].into();
         modes.push(mode);
     }
     modes
@@ -343,11 +350,19 @@ fn tiles_and_functions(machine: &Machine, device: DeviceId, intel: &IntelSpec) -
     }
     for vf in &intel.vfs {
         let id = device.partition(PartitionKind::VIRTUAL_FUNCTION, vf.number);
-        let mut partition = Partition::new(id, incarnation(machine, id, vf.memory_quota));
+        let mut partition =
+            Partition::new(id, incarnation(machine, id, (vf.memory_quota, vf.exec_quantum_ms)));
         partition.profile = "vf".to_owned().into();
-        partition.memory_total = vf.memory_quota.into();
+        partition.memory_total = match vf.memory_quota {
+            Bytes::ZERO => Known::unsupported("no memory is set aside"),
+            quota => quota.into(),
+        };
         partition.pci = vf.pci.into();
-        partition.time_slice = Nanoseconds::from_millis(u64::from(vf.exec_quantum_ms)).into();
+        partition.nodes = vf.drm.as_ref().map(drm_nodes).unwrap_or_default();
+        partition.time_slice = match vf.exec_quantum_ms {
+            0 => Known::unsupported("the virtual function runs without a time limit"),
+            ms => Nanoseconds::from_millis(ms.into()).into(),
+        };
         parts.push(partition);
     }
     parts.sort_by_key(|part| part.id);

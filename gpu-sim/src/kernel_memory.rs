@@ -17,17 +17,20 @@ pub(crate) fn regions(gpu: &Gpu) -> Vec<(String, Bytes)> {
     match &gpu.silicon {
         Silicon::Amd(_) => vec![("vram".to_owned(), gpu.memory.total)],
         Silicon::Intel(intel) if intel.driver == IntelDriver::Xe => {
-            let tiles = intel.tiles.iter().enumerate();
+            // Of a tile without memory of its own there is no region.
+            let tiles = intel.tiles.iter().enumerate().filter(|(_, tile)| tile.memory != Bytes::ZERO);
             tiles.map(|(number, tile)| (format!("vram{number}"), tile.memory)).collect()
         }
         _ => Vec::new(),
     }
 }
 
-/// The region that a part's memory lies in. What is on a whole GPU of several tiles is on the first.
+/// The region that a part's memory lies in. What is on a whole GPU of several tiles is on the first; a
+/// virtual function's driver has regions of its own, which are not the GPU's.
 fn region_of(gpu: &Gpu, part: Part) -> Option<String> {
     let tile = match part {
         Part::Tile { index } => index as usize,
+        Part::Function { .. } => return None,
         _ => 0,
     };
     let mut regions = regions(gpu);

@@ -1,8 +1,9 @@
 //! [`SimPartitioner`]: changes how a simulated world's boards are cut, in process.
 
 mod amd;
+mod intel;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gpu_core::plan::{Layout, Live, New, ProfileKey};
 use gpu_core::{
@@ -19,8 +20,11 @@ use crate::mig::MigRefusal;
 use crate::scene::Scene;
 use crate::world::World;
 
-/// Changes MIG on a simulated world's NVIDIA boards, and modes on those of AMD's, as their drivers
-/// would: the same world's backends and trees show it. Processes of the world count as users.
+pub use intel::VfQuota;
+
+/// Changes MIG on a simulated world's NVIDIA boards, modes on those of AMD's, and virtual functions on
+/// Intel's ([`cut`](Self::cut) says what each shall have), as their drivers would: the same world's
+/// backends and trees show it. Processes of the world count as users.
 ///
 /// ```
 /// use gpu_core::{Inner, Partitioner, Backend, plan::Request};
@@ -47,6 +51,10 @@ impl SimPartitioner {
     #[must_use]
     pub fn new(world: World) -> Self {
         Self { world, turn: Arc::default() }
+    }
+
+    fn take_turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn position(&self, scene: &Scene, device: DeviceId) -> Result<usize, Refusal> {
@@ -76,11 +84,13 @@ impl SimPartitioner {
 
     /// The same of a change of one part, which boards that are cut as a whole do not have.
     fn begin_cut(&self, device: DeviceId, planned: Fingerprint) -> Result<(usize, BoardState), Refusal> {
-        if device.vendor() == Vendor::AMD {
-            let why = "a mode makes all partitions at once: set the mode compute_partition".to_owned();
-            return Err(Refusal::NotSupported { why });
-        }
-        self.begin(device, planned)
+        let mode = match device.vendor() {
+            Vendor::AMD => Mode::COMPUTE_PARTITION,
+            Vendor::INTEL => Mode::SRIOV,
+            _ => return self.begin(device, planned),
+        };
+        let why = format!("a mode makes all partitions at once: set the mode {mode}");
+        Err(Refusal::NotSupported { why })
     }
 
     fn change<T>(
@@ -104,6 +114,9 @@ impl Partitioner for SimPartitioner {
         if device.vendor() == Vendor::AMD {
             return amd::board(device, position, &scene);
         }
+        if device.vendor() == Vendor::INTEL {
+            return intel::board(device, position, &scene);
+        }
         let Silicon::Nvidia(nvidia) = &scene.machine().gpus[position].silicon else {
             return Err(Refusal::UnknownUnit { unit: device.id.into() });
         };
@@ -121,7 +134,7 @@ impl Partitioner for SimPartitioner {
     }
 
     fn create(&self, device: DeviceId, on: Fingerprint, new: &New, inner: &Inner) -> Result<Done, Refusal> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.take_turn();
         let (position, before) = self.begin_cut(device, on)?;
         let id = self.change(device.into(), |machine| {
             let index = new.profile.0;
@@ -146,7 +159,7 @@ impl Partitioner for SimPartitioner {
     }
 
     fn create_inner(&self, parent: PartitionId, on: Fingerprint, slices: u32) -> Result<Done, Refusal> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.take_turn();
         let (position, before) = self.begin_cut(parent.device(), on)?;
         let id = self.change(parent.into(), |machine| {
             machine.create_compute_instance(position, parent.index(), slices, None)
@@ -159,7 +172,7 @@ impl Partitioner for SimPartitioner {
     }
 
     fn destroy(&self, partition: PartitionId, on: Fingerprint) -> Result<Done, Refusal> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.take_turn();
         let (position, before) = self.begin_cut(partition.device(), on)?;
         let by: Vec<User> = before.users_of(partition).cloned().collect();
         if !by.is_empty() {
@@ -195,10 +208,14 @@ impl Partitioner for SimPartitioner {
         mode: &str,
         value: &str,
     ) -> Result<ModeChange, Refusal> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.take_turn();
         if device.vendor() == Vendor::AMD {
             let (position, state) = self.begin(device, on)?;
             return self.set_amd_mode(&state, position, mode, value);
+        }
+        if device.vendor() == Vendor::INTEL {
+            let (position, state) = self.begin(device, on)?;
+            return self.set_intel_mode(state, position, mode, value);
         }
         let enable = match (mode, value) {
             (Mode::MIG, "enabled") => true,

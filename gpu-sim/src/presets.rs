@@ -31,7 +31,11 @@ pub(crate) const NAMES: &[&str] = &[
     "mi250x-4",
     "max-1550-4",
     "flex-170-2",
+    "flex-170-2-vf",
+    "flex-140-2",
     "b60-2",
+    "iris-xe-1",
+    "arc-140v-1",
     "mixed",
     "empty",
 ];
@@ -52,7 +56,11 @@ pub(crate) fn machine(name: &str) -> Option<Machine> {
         "mi250x-4" => amd::mi250x(),
         "max-1550-4" => intel::max_1550(),
         "flex-170-2" => intel::flex_170(),
+        "flex-170-2-vf" => intel::flex_170_shared(),
+        "flex-140-2" => intel::flex_140(),
         "b60-2" => intel::b60(),
+        "iris-xe-1" => intel::iris_xe(),
+        "arc-140v-1" => intel::arc_140v(),
         "mixed" => mixed::mixed(),
         "empty" => base("empty"),
         _ => return None,
@@ -135,6 +143,8 @@ fn job(pid: u32, name: &str, gpu: usize, part: Part, memory: Bytes, busy: u64) -
             encoder_busy: Curve::default(),
             decoder_busy: Curve::default(),
         }],
+        descriptors: Vec::new(),
+        threads: Vec::new(),
     }
 }
 

@@ -21,19 +21,16 @@ pub(crate) fn device(gpu: &Gpu, state: &GpuState, now: BootTime, wanted: MetricS
         Reading::absent(Absence::NotSupported { why: "the simulated machine does not have it" });
     let put = Put { now };
     memory(gpu, state, &put, &mut reading);
-    reading.power = put.ok(state.power);
-    reading.power_limit = put.ok(gpu.power.limit);
-    reading.power_limit_default = put.ok(gpu.power.limit_default);
-    reading.power_limit_min = put.ok(gpu.power.limit_min);
-    reading.power_limit_max = put.ok(gpu.power.limit_max);
-    reading.energy = put.ok(state.energy);
-    heat(gpu, state, &put, &mut reading);
     reading.clock_graphics = put.ok(state.clock_graphics);
     reading.clock_graphics_max = put.ok(gpu.clocks.graphics_max);
-    reading.clock_memory = put.ok(state.clock_memory);
-    reading.clock_memory_max = put.ok(gpu.clocks.memory_max);
-    reading.pcie_generation = put.ok(Count(u64::from(gpu.pcie.generation)));
-    reading.pcie_width = put.ok(Count(u64::from(gpu.pcie.width)));
+    // The graphics of a processor has no sensors, no memory and no slot of its own.
+    if !gpu.is_processor_graphics() {
+        power(gpu, state, &put, &mut reading);
+        heat(gpu, state, &put, &mut reading);
+        reading.clock_memory = put.ok(state.clock_memory);
+        reading.clock_memory_max = put.ok(gpu.clocks.memory_max);
+        link(gpu, &put, &mut reading);
+    }
     errors(gpu, &put, &mut reading);
     health(gpu, state, &put, &mut reading);
     if is_cut_by_mig(gpu) {
@@ -153,6 +150,24 @@ fn memory(gpu: &Gpu, state: &GpuState, put: &Put, reading: &mut Reading) {
     }
 }
 
+fn power(gpu: &Gpu, state: &GpuState, put: &Put, reading: &mut Reading) {
+    reading.power = put.ok(state.power);
+    reading.power_limit = put.ok(gpu.power.limit);
+    reading.power_limit_default = put.ok(gpu.power.limit_default);
+    reading.power_limit_min = put.ok(gpu.power.limit_min);
+    reading.power_limit_max = put.ok(gpu.power.limit_max);
+    reading.energy = put.ok(state.energy);
+}
+
+/// The link to the slot, as it is and as it could be.
+fn link(gpu: &Gpu, put: &Put, reading: &mut Reading) {
+    let most = gpu.health.pcie_most.as_ref().unwrap_or(&gpu.pcie);
+    reading.pcie_generation = put.ok(Count(gpu.pcie.generation.into()));
+    reading.pcie_width = put.ok(Count(gpu.pcie.width.into()));
+    reading.pcie_generation_max = put.ok(Count(most.generation.into()));
+    reading.pcie_width_max = put.ok(Count(most.width.into()));
+}
+
 fn heat(gpu: &Gpu, state: &GpuState, put: &Put, reading: &mut Reading) {
     let above = |more: Millicelsius| put.ok(Millicelsius(state.temperature.get() + more.get()));
     reading.temperature = put.ok(state.temperature);
@@ -189,9 +204,7 @@ fn errors(gpu: &Gpu, put: &Put, reading: &mut Reading) {
 
 /// How well it is, in what its vendor's driver tells of that.
 fn health(gpu: &Gpu, state: &GpuState, put: &Put, reading: &mut Reading) {
-    let (health, most) = (&gpu.health, gpu.health.pcie_most.as_ref().unwrap_or(&gpu.pcie));
-    reading.pcie_generation_max = put.ok(Count(most.generation.into()));
-    reading.pcie_width_max = put.ok(Count(most.width.into()));
+    let health = &gpu.health;
     match &gpu.silicon {
         Silicon::Nvidia(_) => {
             reading.throttle = put.ok(throttle(gpu, state.busy == 0, ThrottleReasons::POWER_BRAKE));

@@ -98,6 +98,16 @@ impl Scene {
         self.machine().workloads.iter().filter(runs)
     }
 
+    /// The DRM clients that a process has open, by descriptor: who opened each, and for which of its
+    /// uses. One for each of its own uses, then what it holds beside.
+    pub(crate) fn opened<'a>(
+        &'a self,
+        workload: &'a Workload,
+    ) -> impl Iterator<Item = (&'a Workload, usize)> + 'a {
+        let own = (0..workload.uses.len()).map(move |number| (workload, number));
+        own.chain(workload.descriptors.iter().filter_map(|of| self.machine().opened(of)))
+    }
+
     /// What processes do on a GPU now, in the order of the description.
     #[must_use]
     pub fn uses(&self, gpu: usize) -> Vec<UseState> {

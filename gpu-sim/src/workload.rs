@@ -21,6 +21,24 @@ pub struct Workload {
     pub cgroup: String,
     /// What it does, GPU by GPU.
     pub uses: Vec<Use>,
+    /// Descriptors that it holds beside one for each of its uses, none of them another client.
+    #[serde(default)]
+    pub descriptors: Vec<Descriptor>,
+    /// Numbers of its threads beside the first. They share its descriptors.
+    #[serde(default)]
+    pub threads: Vec<Pid>,
+}
+
+/// One more descriptor of what is open already: by `dup`, by a fork, or passed on over a socket. To
+/// DRM it is the same client, whoever holds it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Descriptor {
+    /// Who opened it: the process itself, the one that it was forked from, or another.
+    pub opened_by: Pid,
+    /// For which of that process' uses, by position.
+    #[serde(default)]
+    pub number: usize,
 }
 
 /// What a process does on one GPU or partition.
@@ -70,6 +88,11 @@ pub enum Part {
     Tile {
         /// Position in [`IntelSpec::tiles`](crate::IntelSpec::tiles).
         index: u32,
+    },
+    /// An Intel virtual function that the host's own driver drives, by its number.
+    Function {
+        /// [`VfSpec::number`](crate::VfSpec::number), from 1.
+        number: u32,
     },
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use gpu_core::{Clock, Vendor};
+use gpu_core::{Clock, MemoryKind, Vendor};
 
 use crate::clock::SimClock;
 use crate::fault::Fault;
@@ -148,6 +148,19 @@ impl Gpu {
             Silicon::Amd(_) => Vendor::AMD,
             Silicon::Intel(_) => Vendor::INTEL,
         }
+    }
+
+    /// True for the graphics of one of Intel's processors, which computes in the machine's memory and
+    /// for which neither driver has sensors (kernel: `i915_hwmon.c` and `xe_hwmon.c` want `IS_DGFX`).
+    ///
+    /// ```
+    /// let machine = gpu_sim::Machine::preset("iris-xe-1")?;
+    /// assert!(machine.gpus[0].is_processor_graphics());
+    /// # Ok::<(), gpu_sim::DescriptionError>(())
+    /// ```
+    #[must_use]
+    pub const fn is_processor_graphics(&self) -> bool {
+        matches!((&self.silicon, self.memory.kind), (Silicon::Intel(_), MemoryKind::System))
     }
 
     /// The kernel driver that drives it.

@@ -75,6 +75,8 @@ pub fn process(pid: u32, uses: Vec<Use>) -> Workload {
         ends: None,
         cgroup: "/".to_owned(),
         uses,
+        descriptors: Vec::new(),
+        threads: Vec::new(),
     }
 }
 

@@ -193,6 +193,11 @@ impl Board<'_> {
         self.intel.tiles.len()
     }
 
+    /// It computes in the machine's memory, and has no sensors.
+    pub fn is_integrated(&self) -> bool {
+        self.gpu.is_processor_graphics()
+    }
+
     /// Parts of one of several tiles say so.
     pub fn on_tile(&self) -> u8 {
         u8::from(self.tiles() > 1)

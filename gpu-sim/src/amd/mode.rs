@@ -247,8 +247,13 @@ impl Machine {
     /// Processes that come to a partition that is gone find the whole GPU.
     fn drop_vanished_parts(&mut self) {
         for of in self.workloads.iter_mut().flat_map(|workload| &mut workload.uses) {
-            let (Part::Xcp { index }, Some(gpu)) = (of.part, self.gpus.get(of.gpu)) else { continue };
-            if index as usize >= gpu.compute_partitions().len() {
+            let Some(gpu) = self.gpus.get(of.gpu) else { continue };
+            let is_there = match (of.part, &gpu.silicon) {
+                (Part::Xcp { index }, _) => (index as usize) < gpu.compute_partitions().len(),
+                (Part::Function { number }, Silicon::Intel(intel)) => intel.vf(number).is_some(),
+                _ => true,
+            };
+            if !is_there {
                 of.part = Part::Whole;
             }
         }

@@ -53,22 +53,37 @@ pub(super) fn client(
     let mut client = DrmClient::new(node);
     client.driver =
         Some(if intel.driver == IntelDriver::Xe { Tag::literal("xe") } else { Tag::literal("i915") });
-    client.pdev = Some(gpu.pci);
+    client.pdev = Some(match of.part {
+        Part::Function { number } => intel.vf(number).map_or(gpu.pci, |vf| vf.pci),
+        _ => gpu.pci,
+    });
     // The same for the life of the process.
     client.id = Some(u64::from(workload.pid.0) * 100 + number as u64);
-    regions(&mut client, of, intel, Bytes(of.memory.at(age) / 1024 * 1024));
+    let held = Bytes(of.memory.at(age) / 1024 * 1024);
+    if gpu.is_processor_graphics() {
+        regions_of_processor(&mut client, intel, held);
+    } else {
+        regions(&mut client, of, intel, held);
+    }
     let work = work(of, age);
+    // Where no engine computes alone, the one that draws does it, too.
+    let (render, compute) = match intel.ccs_slices {
+        0 => (work.render.saturating_add(work.compute), None),
+        _ => (work.render, Some(work.compute)),
+    };
     match intel.driver {
         IntelDriver::Xe => {
             let total = cycles(Nanoseconds(scene.now().0));
+            // Battlemage has two of each, Lunar Lake one (kernel: `xe_pci.c`).
+            let media = if gpu.is_processor_graphics() { 1 } else { 2 };
             let engines = [
-                ("rcs", work.render, 1),
+                ("rcs", render, 1),
                 ("bcs", work.copy, 1),
-                ("vcs", work.video, 2),
-                ("vecs", Nanoseconds::ZERO, 2),
+                ("vcs", work.video, media),
+                ("vecs", Nanoseconds::ZERO, media),
             ];
-            let compute = ("ccs", work.compute, intel.ccs_mode.unwrap_or(1).max(1));
-            for (name, time, capacity) in engines.into_iter().chain([compute]) {
+            let compute = compute.map(|time| ("ccs", time, intel.ccs_mode.unwrap_or(1).max(1)));
+            for (name, time, capacity) in engines.into_iter().chain(compute) {
                 let engine = client.engine(Tag::literal(name));
                 engine.cycles = Some(cycles(time));
                 (engine.total_cycles, engine.capacity) = (Some(total), capacity);
@@ -76,13 +91,13 @@ pub(super) fn client(
         }
         IntelDriver::I915 | IntelDriver::I915Prelim => {
             let engines = [
-                ("render", work.render, 1),
+                ("render", render, 1),
                 ("copy", work.copy, 1),
                 ("video", work.video, 2),
-                ("video-enhance", Nanoseconds::ZERO, 2),
-                ("compute", work.compute, 4),
+                ("video-enhance", Nanoseconds::ZERO, if gpu.is_processor_graphics() { 1 } else { 2 }),
             ];
-            for (name, time, capacity) in engines {
+            for (name, time, capacity) in engines.into_iter().chain(compute.map(|time| ("compute", time, 4)))
+            {
                 let engine = client.engine(Tag::literal(name));
                 (engine.time, engine.capacity) = (Some(time), capacity);
             }
@@ -91,7 +106,19 @@ pub(super) fn client(
     client
 }
 
-/// Memory in the regions of the tile that is used; of a whole GPU, in equal parts in all.
+/// Everything in the machine's memory: xe tells what programs see apart from what the driver keeps for
+/// them, i915 does not. What the firmware has set aside is nobody's.
+fn regions_of_processor(client: &mut DrmClient, intel: &IntelSpec, memory: Bytes) {
+    let regions = match intel.driver {
+        IntelDriver::Xe => [Some(("system", SYSTEM)), Some(("gtt", memory)), Some(("stolen", Bytes::ZERO))],
+        _ => [Some(("system0", memory.saturating_add(SYSTEM))), Some(("stolen-system0", Bytes::ZERO)), None],
+    };
+    for (name, held) in regions.into_iter().flatten() {
+        fill(client.region(Tag::literal(name)), held);
+    }
+}
+
+/// Memory in the regions of the tile that is used; of a whole GPU or a function, in equal parts in all.
 fn regions(client: &mut DrmClient, of: &Use, intel: &IntelSpec, memory: Bytes) {
     let (system, local) = match intel.driver {
         IntelDriver::Xe => ("gtt", "vram"),

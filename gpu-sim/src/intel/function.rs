@@ -6,6 +6,7 @@ use gpu_core::{Bytes, PciAddress};
 use crate::amd::ModeRefusal;
 use crate::gpu::{Gpu, IntelSpec, Silicon, VfProvision, VfSpec};
 use crate::machine::Machine;
+use crate::workload::Part;
 
 /// What is set of a virtual function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,11 +30,15 @@ impl Machine {
     /// `sriov_numvfs` does. Memory that nobody has set is shared out equally.
     ///
     /// # Errors
-    /// What the write ends with: some are there already, or the GPU has not so many.
+    /// What the write ends with: some are there already, the GPU has not so many, or a process is on
+    /// the GPU, or to take them away, on one of them.
     pub fn set_virtual_functions(&mut self, gpu: usize, count: u32) -> Result<(), ModeRefusal> {
-        let busy = self.workloads.iter().any(|workload| workload.uses.iter().any(|of| of.gpu == gpu));
+        let uses = self.workloads.iter().flat_map(|workload| &workload.uses).filter(|of| of.gpu == gpu);
+        let on_function = uses.clone().any(|of| matches!(of.part, Part::Function { .. }));
+        let busy = uses.count() > 0;
         let (pci, memory, intel) = spec(self, gpu)?;
         match (intel.vfs.len(), count) {
+            (_, 0) if on_function => return Err(ModeRefusal::Busy),
             (_, 0) => intel.vfs.clear(),
             (0, count) if count > intel.total_vfs => return Err(ModeRefusal::Invalid),
             (0, _) if busy => return Err(ModeRefusal::Busy),
@@ -122,6 +127,12 @@ impl Machine {
 }
 
 impl IntelSpec {
+    /// The virtual function of that number, if it is there.
+    #[must_use]
+    pub fn vf(&self, number: u32) -> Option<&VfSpec> {
+        self.vfs.iter().find(|vf| vf.number == number)
+    }
+
     /// What is set for the virtual function of that number.
     #[must_use]
     pub fn provision(&self, number: u32) -> Option<VfProvision> {
@@ -161,6 +172,7 @@ fn functions(
             Ok(VfSpec {
                 number,
                 pci: function(pci, number),
+                drm: None,
                 memory_quota: quota,
                 exec_quantum_ms: or(provision.exec_quantum_ms, EXEC_QUANTUM_MS),
                 preempt_timeout_us: or(provision.preempt_timeout_us, PREEMPT_TIMEOUT_US),

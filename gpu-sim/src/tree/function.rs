@@ -40,7 +40,7 @@ impl Written {
             _ => self.text.parse().map_err(|_| ModeRefusal::Invalid)?,
         };
         let small = || u32::try_from(value).map_err(|_| ModeRefusal::Invalid);
-        world.change(|machine| match self.setting {
+        world.change_modes(|machine| match self.setting {
             Setting::Functions => machine.set_virtual_functions(self.gpu, small()?),
             Setting::Ccs => machine.set_ccs_mode(self.gpu, small()?),
             Setting::Quota(number, quota) => machine.set_quota(self.gpu, number, quota, value),

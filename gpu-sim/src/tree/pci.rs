@@ -9,6 +9,9 @@ use crate::gpu::Gpu;
 use crate::machine::{Bystander, DrmNumbers};
 use crate::scene::Scene;
 
+/// GT/s of a lane, by generation from 1 on.
+const SPEEDS: [&str; 6] = ["2.5", "5.0", "8.0", "16.0", "32.0", "64.0"];
+
 /// Where the bus lists its functions.
 const BUS: &str = "sys/bus/pci/devices";
 
@@ -39,8 +42,12 @@ pub(super) fn gpu(plan: &mut Plan, scene: &Scene, gpu: &Gpu) {
     plan.line(&path, "power/runtime_status", if gpu.asleep { "suspended" } else { "active" });
     let most = gpu.health.pcie_most.as_ref().unwrap_or(&gpu.pcie);
     for (when, link) in [("current", &gpu.pcie), ("max", most)] {
-        let speed = ["2.5", "5.0", "8.0", "16.0", "32.0", "64.0"][link.generation.clamp(1, 6) as usize - 1];
-        plan.line(&path, &format!("{when}_link_speed"), format_args!("{speed} GT/s PCIe"));
+        let name = format!("{when}_link_speed");
+        match SPEEDS.get((link.generation as usize).wrapping_sub(1)) {
+            Some(speed) => plan.line(&path, &name, format_args!("{speed} GT/s PCIe")),
+            // A function inside the processor has no link (kernel: `pci_speed_string`).
+            None => plan.line(&path, &name, "Unknown"),
+        }
         plan.line(&path, &format!("{when}_link_width"), link.width);
     }
     if scene.drives(gpu) {
@@ -74,7 +81,7 @@ fn function(plan: &mut Plan, path: &Path, pci: PciAddress, id: PciId, class: u32
     plan.link(path, &Path::new(BUS).join(pci.to_string()));
 }
 
-fn driver(plan: &mut Plan, path: &Path, name: &str) {
+pub(super) fn driver(plan: &mut Plan, path: &Path, name: &str) {
     let driver = Path::new("sys/bus/pci/drivers").join(name);
     plan.folder(&driver);
     plan.link(&driver, &path.join("driver"));

@@ -54,7 +54,7 @@ fn properties(board: &Board<'_>) -> zes_device_properties_t {
     if gpu.ecc.is_some() {
         flags |= zes_device_property_flags_t::ECC.0;
     }
-    if gpu.memory.kind == gpu_core::MemoryKind::System {
+    if gpu.is_processor_graphics() {
         flags |= zes_device_property_flags_t::INTEGRATED.0;
     }
     let mut told = zes_device_properties_t::new();

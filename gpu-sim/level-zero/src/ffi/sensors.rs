@@ -83,7 +83,7 @@ fn active(board: &Board<'_>, index: usize) -> Result<Nanoseconds, ze_result_t> {
 
 sysman! {
     fn zesDeviceEnumMemoryModules(device: Handle, count: Out<u32>, out: Out<Handle>) |s| {
-        list(s, device, Kind::Memory, count, out, |board| board.tiles())
+        list(s, device, Kind::Memory, count, out, |board| if board.is_integrated() { 0 } else { board.tiles() })
     };
     fn zesMemoryGetProperties(memory: Handle, out: Out<zes_mem_properties_t>) |s| {
         let (board, index) = s.part(memory, Kind::Memory)?;
@@ -131,9 +131,13 @@ sysman! {
         }
         out.put(zes_engine_stats_t { activeTime: active(&board, index)?.get() / 1000, timestamp: board.now_us() })
     };
-    /// The card's, then each tile's.
+    /// The card's, then each tile's; the graphics of a processor has no sensors of its own.
     fn zesDeviceEnumPowerDomains(device: Handle, count: Out<u32>, out: Out<Handle>) |s| {
-        list(s, device, Kind::Power, count, out, |board| if board.tiles() > 1 { 1 + board.tiles() } else { 1 })
+        list(s, device, Kind::Power, count, out, |board| match board.tiles() {
+            _ if board.is_integrated() => 0,
+            tiles if tiles > 1 => 1 + tiles,
+            _ => 1,
+        })
     };
     fn zesPowerGetProperties(power: Handle, out: Out<zes_power_properties_t>) |s| {
         let (board, index) = s.part(power, Kind::Power)?;
@@ -153,7 +157,11 @@ sysman! {
         out.put(zes_power_energy_counter_t { energy, timestamp: board.now_us() })
     };
     fn zesDeviceEnumTemperatureSensors(device: Handle, count: Out<u32>, out: Out<Handle>) |s| {
-        list(s, device, Kind::Temperature, count, out, |board| 1 + usize::from(board.gpu.thermal.memory_above.is_some()))
+        list(s, device, Kind::Temperature, count, out, |board| match board.gpu.thermal.memory_above {
+            _ if board.is_integrated() => 0,
+            None => 1,
+            Some(_) => 2,
+        })
     };
     fn zesTemperatureGetProperties(sensor: Handle, out: Out<zes_temp_properties_t>) |s| {
         let (_, index) = s.part(sensor, Kind::Temperature)?;
@@ -166,9 +174,9 @@ sysman! {
         let (board, index) = s.part(sensor, Kind::Temperature)?;
         out.put(degrees(&board, index)?)
     };
-    /// Each tile's GPU clock, then the memory's.
+    /// Each tile's GPU clock, then the memory's, where there is some.
     fn zesDeviceEnumFrequencyDomains(device: Handle, count: Out<u32>, out: Out<Handle>) |s| {
-        list(s, device, Kind::Frequency, count, out, |board| board.tiles() + 1)
+        list(s, device, Kind::Frequency, count, out, |board| board.tiles() + usize::from(!board.is_integrated()))
     };
     fn zesFrequencyGetProperties(domain: Handle, out: Out<zes_freq_properties_t>) |s| {
         let (board, index) = s.part(domain, Kind::Frequency)?;
