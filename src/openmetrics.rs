@@ -15,6 +15,10 @@
 //! (attributed, idle, unattributed) add up to the device's total; the owners' counters add up to
 //! `attributed`, but for owners that were forgotten ([`Tally`]).
 //!
+//! With the feature `health`, how well a GPU is stands in `hw_status` (each state a series, 1 for the one
+//! that it is in), a partition in `gpu_partition_status`, and what is known against either in `gpu_fault`,
+//! where it is, with the driver's number (`code`, such as an Xid) and what is to be done (`action`).
+//!
 //! A value that is absent has no series, and is counted in `gpu_absent_metrics` by its reason.
 //!
 //! # Names
@@ -44,6 +48,8 @@
 //! | `gpu_memory_remapped_rows_total{error_type="corrected"}` | | `DCGM_FI_DEV_CORRECTABLE_REMAPPED_ROWS` |
 //! | `gpu_memory_remapped_rows_total{error_type="uncorrected"}` | | `DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS` |
 //! | `gpu_memory_remap_failed` | | `DCGM_FI_DEV_ROW_REMAP_FAILURE` |
+//! | `hw_status{hw_type="gpu", hw_state}` | `hw.status` (but for `unknown`) | |
+//! | `gpu_fault{fault="xid", code}` | | `DCGM_FI_DEV_XID_ERRORS` (the number of the last as the value) |
 //! | `gpu_pcie_replays_total` | | `DCGM_FI_DEV_PCIE_REPLAY_COUNTER` |
 //! | `hw_fan_speed_ratio`, `hw_fan_speed_rpm` | `hw.fan.speed_ratio`, `hw.fan.speed` | |
 //! | `hw_id`; `gpu_device_info{index, hw_name, hw_model}` | `hw.id`, `hw.name`, `hw.model` | `gpu`, `UUID`, `modelName` on each series |
@@ -57,6 +63,8 @@
 
 mod decimal;
 mod family;
+#[cfg(feature = "health")]
+mod health;
 mod page;
 mod table;
 mod tally;

@@ -406,3 +406,63 @@ fn an_owner_is_named_whole() {
     let series = parse(&of.page(1, &mut Tally::new(100), Format::OpenMetrics));
     assert!(series.iter().any(|of| of.get("owner") == id));
 }
+
+/// A fault is told once, where it is; what it makes of the whole and of its parts is told of each.
+#[cfg(feature = "health")]
+#[test]
+fn health_is_told_of_each_unit_and_a_fault_once() {
+    use gpu_accounting::health::{Health, Look};
+    use gpu_accounting::{Event, EventKind, Vendor};
+    let (of, mut health) = (Metered::new(Machine::preset("mixed").unwrap()), Health::default());
+    let (inventory, sample, clock) = (of.node.inventory(), of.node.sample(), of.node.clock());
+    health.look(&Look {
+        inventory: &inventory,
+        sample: &sample,
+        now: clock.boot_now(),
+        boot: clock.boot_id(),
+    });
+    let cut = inventory.devices().find(|device| device.partitions.len() > 1).expect("one is cut").clone();
+    let part = cut.partitions[1].id;
+    // Twice, a second apart, and a second ago.
+    for _ in 0..2 {
+        let now = clock.boot_now();
+        health.event(&Event::new(Vendor::NVIDIA, Some(part.into()), EventKind::Xid(94), now, Source::Nvml));
+        of.world.clock().advance(Nanoseconds::from_secs(1));
+    }
+    let report = health.report(clock.boot_now());
+    let page = Page::new(&inventory, &sample).health(&report).text(Format::Prometheus);
+    let series = parse(&page);
+    let names: BTreeSet<_> = series.iter().map(|of| (&of.name, &of.labels)).collect();
+    assert_eq!(names.len(), series.len());
+
+    // Each unit is in one state, and there is a series for each state.
+    for (name, count) in [
+        ("hw_status", inventory.devices().count()),
+        ("gpu_partition_status", inventory.devices().map(|device| device.partitions.len()).sum()),
+    ] {
+        let mut units: BTreeMap<(&str, &str), (u32, u128)> = BTreeMap::new();
+        for of in named(&series, name) {
+            let (states, sum) = units.entry((of.get("hw_id"), of.get("partition"))).or_default();
+            (*states, *sum) = (*states + 1, *sum + of.number(0));
+        }
+        assert_eq!(units.len(), count, "{name}");
+        assert!(units.values().all(|of| *of == (4, 1)), "{name}: {units:?}");
+    }
+    let state = |name: &'static str, partition: &str| -> String {
+        let mut is = named(&series, name).filter(|of| of.get("hw_id") == cut.id.to_string());
+        is.find(|of| of.get("partition") == partition && of.value == "1").unwrap().get("hw_state").to_owned()
+    };
+    let names: Vec<String> = cut.partitions.iter().map(|part| part.id.to_string()).collect();
+    let names: Vec<&str> =
+        names.iter().map(|name| name.strip_prefix(&format!("{}/", cut.id)).unwrap()).collect();
+    assert_eq!(state("gpu_partition_status", names[0]), "ok");
+    assert_eq!(state("gpu_partition_status", names[1]), "degraded");
+
+    let faults: Vec<&Series> = named(&series, "gpu_fault").filter(|of| of.get("fault") == "xid").collect();
+    let [fault] = faults[..] else { panic!("{faults:?}") };
+    assert_eq!((fault.get("hw_id"), fault.get("partition")), (&*cut.id.to_string(), names[1]));
+    assert_eq!((fault.get("code"), fault.value.as_str()), ("94", "2"));
+    let age = named(&series, "gpu_fault_duration_seconds").find(|of| of.get("fault") == "xid").unwrap();
+    assert_eq!(age.number(9), 2_000_000_000);
+    assert_eq!(age.labels, fault.labels);
+}

@@ -9,7 +9,7 @@ mod hand;
 use std::collections::BTreeMap;
 
 use auditor::{Auditor, Place, Runs, Seen, Shows};
-use gpu_core::meter::{Dimension, Held, Rules, Statement};
+use gpu_core::meter::{Dimension, Held, Meter, Rules, Statement, Statements};
 use gpu_core::{Absence, Bytes, Incarnation, Owner, UnitId, stored};
 use hand::{Hand, SECOND, docker, measured};
 
@@ -281,6 +281,45 @@ fn the_auditor_agrees() {
         eprintln!("seed {seed}");
         campaign(seed, 200);
     }
+}
+
+/// Statements of several nodes, in any order: of each node they make what its own auditor says.
+#[test]
+fn statements_of_several_nodes_add_up() {
+    let mut dice = Dice(7);
+    let mut scenes = ["node-2", "node-10", "node-1"].map(|name| {
+        let mut scene = Scene::new();
+        scene.hand.meter = Meter::new(name.parse().unwrap(), Rules::new());
+        (name, scene)
+    });
+    let mut pieces = Vec::new();
+    for _ in 0..40 {
+        for (_, scene) in &mut scenes {
+            scene.happen(&mut dice);
+            scene.look();
+            if dice.one_in(4) {
+                pieces.push(scene.hand.close());
+            }
+        }
+    }
+    pieces.extend(scenes.iter_mut().map(|(_, scene)| scene.hand.close()));
+    let (mut all, last) = (Statements::new(), pieces.last().unwrap().clone());
+    while !pieces.is_empty() {
+        let piece = pieces.swap_remove(dice.below(pieces.len() as u64) as usize);
+        all.add(&piece).unwrap();
+    }
+    assert_eq!(all.iter().map(|of| of.node.as_str()).collect::<Vec<_>>(), ["node-1", "node-10", "node-2"]);
+    for (name, scene) in &scenes {
+        let of = all.of(&name.parse().unwrap()).unwrap();
+        of.check().unwrap();
+        scene.compare(of);
+    }
+    // What was added already is refused, and nothing is changed; nor does one node's go into another's.
+    let before = all.clone();
+    assert_eq!(all.add(&last).unwrap_err().kind(), "overlap");
+    assert_eq!(all, before);
+    let mut of_another = all.of(&"node-10".parse().unwrap()).unwrap().clone();
+    assert_eq!(of_another.add(&last).unwrap_err().kind(), "other_node");
 }
 
 #[test]

@@ -3,16 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use gpu_core::{Clock, DeviceId, Error, Event, Events, Nanoseconds, PartitionKind, Source, UnitId, Vendor};
+use gpu_core::{
+    BootTime, Clock, DeviceId, Error, Event, Events, Nanoseconds, PartitionKind, Source, UnitId, Vendor,
+};
 
 use crate::fault::{self, Fault};
 use crate::gpu::Silicon;
 use crate::inventory;
-use crate::scene::Scene;
+use crate::machine::Machine;
 use crate::world::World;
-
-/// How often a wait looks at the world, which a test changes from another thread.
-const STEP: Duration = Duration::from_millis(1);
 
 /// Waits for the events of a world's NVIDIA GPUs ([`Fault::Event`]). Clones share what was told.
 #[derive(Clone, Debug)]
@@ -28,8 +27,8 @@ impl SimEvents {
     }
 
     fn take(&self, events: &mut Vec<Event>) {
-        let scene = self.world.scene();
-        let due = scene.machine().faults.iter().filter(|fault| is_due(&scene, fault));
+        let (machine, now) = (self.world.machine(), self.world.clock().boot_now());
+        let due = machine.faults.iter().filter(|fault| is_due(fault, now));
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(told) = told.as_mut() else {
             *told = Some(due.cloned().collect());
@@ -38,7 +37,7 @@ impl SimEvents {
         for fault in due {
             if !told.contains(fault) {
                 told.push(fault.clone());
-                events.extend(event(&scene, fault, self.world.clock().boot_now()));
+                events.extend(event(&machine, fault, now));
             }
         }
     }
@@ -46,25 +45,27 @@ impl SimEvents {
 
 impl Events for SimEvents {
     fn wait(&self, limit: Nanoseconds, events: &mut Vec<Event>) -> Result<(), Error> {
-        let (began, before) = (Instant::now(), events.len());
+        let (began, before, limit) = (Instant::now(), events.len(), Duration::from_nanos(limit.get()));
         loop {
+            let changes = self.world.clock().changes();
             self.take(events);
-            if events.len() > before || began.elapsed() >= Duration::from_nanos(limit.get()) {
+            let left = limit.saturating_sub(began.elapsed());
+            if events.len() > before || left.is_zero() {
                 return Ok(());
             }
-            std::thread::sleep(STEP);
+            self.world.clock().wait_change(changes, left);
         }
     }
 }
 
-fn is_due(scene: &Scene, fault: &Fault) -> bool {
-    matches!(fault, Fault::Event { at, .. } if *at <= scene.now())
+fn is_due(fault: &Fault, now: BootTime) -> bool {
+    matches!(fault, Fault::Event { at, .. } if *at <= now)
 }
 
-fn event(scene: &Scene, fault: &Fault, at: gpu_core::BootTime) -> Option<Event> {
+fn event(machine: &Machine, fault: &Fault, at: BootTime) -> Option<Event> {
     let Fault::Event { gpu, kind, data, gi, ci, .. } = *fault else { return None };
-    let of = scene.machine().gpus.get(gpu).filter(|gpu| matches!(gpu.silicon, Silicon::Nvidia(_)));
-    let unit = of.map(|gpu| place(inventory::device_id(scene.machine(), gpu), gi, ci));
+    let of = machine.gpus.get(gpu).filter(|gpu| matches!(gpu.silicon, Silicon::Nvidia(_)));
+    let unit = of.map(|gpu| place(inventory::device_id(machine, gpu), gi, ci));
     let kind = fault::event_kind(kind, data);
     Some(Event::new(Vendor::NVIDIA, unit, kind, at, Source::Simulated))
 }

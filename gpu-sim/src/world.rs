@@ -55,7 +55,9 @@ impl World {
     /// # Ok::<(), gpu_sim::DescriptionError>(())
     /// ```
     pub fn change<T>(&self, change: impl FnOnce(&mut Machine) -> T) -> T {
-        change(Arc::make_mut(&mut self.0.machine.write().unwrap_or_else(PoisonError::into_inner)))
+        let done = change(Arc::make_mut(&mut self.0.machine.write().unwrap_or_else(PoisonError::into_inner)));
+        self.0.clock.ring();
+        done
     }
 
     /// The clock, which stands still until it is told to go on.

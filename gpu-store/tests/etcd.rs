@@ -209,6 +209,26 @@ fn a_full_store_is_named_and_loses_nothing() {
     assert_eq!(all(&journal, &node, 0).len() as u64, last);
 }
 
+/// The member that runs over its quota by a request does it, and says that there is no room (etcd's
+/// `quotaApplierV3`): what stands there counts, not what it says.
+#[test]
+#[ignore = "needs etcd: .ci/run installs it"]
+fn what_is_stored_is_stored_whatever_is_said_of_room() {
+    let etcd = Etcd::start();
+    let proxy = Proxy::to(etcd.port());
+    let (journal, node) =
+        (EtcdJournal::open(EtcdConfig::new(&proxy.url()).unwrap()).unwrap(), stream("node-1"));
+    appended(&journal, &node, 0, &[b"one"]);
+    proxy.say_full_once();
+    appended(&journal, &node, 1, &[b"two", b"three"]);
+    // Another was first: this one is not there, and is said not to be.
+    proxy.say_full_once();
+    let error = journal.append(&node, Position(1), &[b"other"]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Full, "{error}");
+    let texts = [(1, b"one".to_vec()), (2, b"two".to_vec()), (3, b"three".to_vec())];
+    assert_eq!(all(&etcd.open(), &node, 0), texts);
+}
+
 /// Members that are not there, or take requests and never answer, are passed over.
 #[test]
 #[ignore = "needs etcd: .ci/run installs it"]

@@ -36,12 +36,25 @@ pub struct Page<'a> {
     tally: Option<&'a Tally>,
     sampled: Option<(&'a Observed, Totals)>,
     simulated: Option<&'a str>,
+    recorded: Option<&'a str>,
+    #[cfg(feature = "health")]
+    health: Option<&'a gpu_core::health::Report>,
 }
 
 impl<'a> Page<'a> {
     /// A page of what there is and what it shows.
     pub const fn new(inventory: &'a Inventory, sample: &'a Sample) -> Self {
-        Self { inventory, sample, attribution: None, tally: None, sampled: None, simulated: None }
+        Self {
+            inventory,
+            sample,
+            attribution: None,
+            tally: None,
+            sampled: None,
+            simulated: None,
+            recorded: None,
+            #[cfg(feature = "health")]
+            health: None,
+        }
     }
 
     /// A page of what a sampler has seen, with what that cost.
@@ -64,9 +77,21 @@ impl<'a> Page<'a> {
         Self { tally: Some(tally), ..self }
     }
 
+    /// The same page with how well its units are.
+    #[cfg(feature = "health")]
+    pub const fn health(self, report: &'a gpu_core::health::Report) -> Self {
+        Self { health: Some(report), ..self }
+    }
+
     /// The same page, marked as that simulated machine's.
     pub const fn simulated(self, machine: Option<&'a str>) -> Self {
         Self { simulated: machine, ..self }
+    }
+
+    /// The same page, marked as a recording's: when it was recorded and by what, as
+    /// [`Node::recorded`](crate::Node::recorded) tells it.
+    pub const fn recorded(self, when: Option<&'a str>) -> Self {
+        Self { recorded: when, ..self }
     }
 
     /// The page as text.
@@ -76,6 +101,10 @@ impl<'a> Page<'a> {
         self.node(&mut text);
         self.devices(&mut text);
         self.partitions(&mut text);
+        #[cfg(feature = "health")]
+        if let Some(report) = self.health {
+            super::health::write(report, &mut text);
+        }
         if let Some(tally) = self.tally {
             self.owners_now(tally, &mut text);
             owners_so_far(tally, &mut text);
@@ -90,11 +119,12 @@ impl<'a> Page<'a> {
     fn node(&self, text: &mut Text) {
         text.family(&Family::info(
             "gpu_node",
-            "The node; whether its GPUs are simulated, and as which machine.",
+            "The node; whether its GPUs are simulated, and as which machine; when it was recorded, if it was.",
         ));
         let simulated = if self.simulated.is_some() { "true" } else { "false" };
         let labels = LabelSet::new().with("simulated", simulated);
-        text.series(&labels.with("machine", self.simulated.unwrap_or("")), "", Decimal::from(1));
+        let labels = labels.with("machine", self.simulated.unwrap_or(""));
+        text.series(&labels.with("recorded", self.recorded.unwrap_or("")), "", Decimal::from(1));
     }
 
     fn devices(&self, text: &mut Text) {

@@ -16,11 +16,12 @@ pub const HELP: &str = "\
 gpu-bill: who held and used how much of which GPU, over a period
 
 usage: gpu-bill collect --out FILE --for TIME [OPTIONS]
+       gpu-bill collect --out FILE --replay FILE [OPTIONS]
        gpu-bill show FILE... [OPTIONS]
 
 collect: meter this node, and add a statement to the file every so often
   --out FILE           the file; statements are added to what it has
-  --for TIME           how long, such as 90s, 15m, 1h, 2d
+  --for TIME           how long, such as 90s, 15m, 1h, 2d (a recording: all of it)
   --every TIME         between two looks (default 1s)
   --close TIME         between two statements (default 1m)
   --node NAME          what the node is called (default: the machine's name)
@@ -32,8 +33,13 @@ collect: meter this node, and add a statement to the file every so often
                        seen (default: not known; while anything runs, all that
                        is drawn is for what runs)
   --idle WHO           the energy of idling goes to nobody (default) or holders
+  --ledger FILE        who holds what is what this ledger says (a store of
+                       gpu-lease's), not what the machine shows that was given
   --sim NAME           a simulated machine, by its own clock: a preset's name or a
                        JSON file
+  --replay FILE        a recording (of gpu-report's) instead of the machine, look by
+                       look; --every says how far these are apart: more than five
+                       times that is a gap
   --sysfs-root, --proc-root, --cgroup-root, --host-root DIR, --nvml LIBRARY
                        where the machine is read instead of its usual places
 
@@ -64,7 +70,9 @@ pub struct Collect {
     pub close: Duration,
     pub node: Option<NodeName>,
     pub rules: Rules,
+    pub ledger: Option<PathBuf>,
     pub sim: Option<String>,
+    pub replay: Option<PathBuf>,
     pub roots: Roots,
 }
 
@@ -131,7 +139,9 @@ fn collect(parser: &mut lexopt::Parser) -> Parsed<Asked> {
             Long("otherwise") => args.rules.otherwise = Some(rule(&parser.value()?.string()?)?),
             Long("idle") => args.rules.idle_power = idle(&parser.value()?.string()?)?,
             Long("baseline") => args.rules.baseline = baseline(&parser.value()?.string()?)?,
+            Long("ledger") => args.ledger = Some(parser.value()?.into()),
             Long("sim") => args.sim = Some(parser.value()?.string()?),
+            Long("replay") => args.replay = Some(parser.value()?.into()),
             Long(option) if ROOTS.contains(&option) => {
                 let option = option.to_owned();
                 args.roots.take(&option, parser)?;
@@ -141,7 +151,11 @@ fn collect(parser: &mut lexopt::Parser) -> Parsed<Asked> {
         }
     }
     args.out = out.ok_or("collect writes a file: it needs --out")?;
-    args.length = length.ok_or("collect ends some time: it needs --for")?;
+    args.length = match (length, &args.replay) {
+        (Some(length), _) => length,
+        (None, Some(_)) => Duration::MAX,
+        (None, None) => return Err("collect ends some time: it needs --for".into()),
+    };
     check(&args)?;
     Ok(Asked::Collect(Box::new(args)))
 }
@@ -149,6 +163,12 @@ fn collect(parser: &mut lexopt::Parser) -> Parsed<Asked> {
 fn check(args: &Collect) -> Parsed<()> {
     if args.sim.is_some() && args.roots.are_given() {
         return Err("--sim replaces the whole machine; leave out the roots and --nvml".into());
+    }
+    if args.replay.is_some() && (args.sim.is_some() || args.roots.are_given()) {
+        return Err("--replay replaces the whole machine; leave out --sim, the roots and --nvml".into());
+    }
+    if args.ledger.is_some() && args.replay.is_some() {
+        return Err("--ledger says who holds what now, and a recording is of another time".into());
     }
     if args.every > args.close {
         return Err("--every is longer than --close: a statement takes two looks at least".into());

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use gpu_accounting::meter::Statement;
 use gpu_accounting::stored;
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 /// What a file holds.
 pub struct Read {
@@ -57,24 +59,22 @@ pub struct Out {
 impl Out {
     /// Opens a file to add to, and tells what it has. What a crash left half written is cut off.
     pub fn open(path: &Path) -> Result<(Self, Vec<Statement>), Box<dyn Error>> {
-        let is_there = path.exists();
-        if is_there && !path.is_file() {
+        if path.exists() && !path.is_file() {
             return Err(format!("{}: not a file that statements could be added to", path.display()).into());
         }
-        let read = if is_there { Some(read(path)?) } else { None };
         let named = |error: std::io::Error| format!("{}: {error}", path.display());
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(named)?;
-        let (length, statements) = match read {
-            Some(read) => {
-                if let Some(tail) = &read.tail {
-                    eprintln!("gpu-bill: {}: {tail}; that is cut off", path.display());
-                    file.set_len(read.whole).map_err(named)?;
-                }
-                (read.whole, read.statements)
-            }
-            None => (0, Vec::new()),
-        };
-        Ok((Self { path: path.to_owned(), file, length, bytes: Vec::new() }, statements))
+        // Two who add would write over each other's statements. The lock ends with the process.
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
+            Errno::WOULDBLOCK => format!("{}: another gpu-bill adds to it", path.display()),
+            error => named(error.into()),
+        })?;
+        let read = read(path)?;
+        if let Some(tail) = &read.tail {
+            eprintln!("gpu-bill: {}: {tail}; that is cut off", path.display());
+            file.set_len(read.whole).map_err(named)?;
+        }
+        Ok((Self { path: path.to_owned(), file, length: read.whole, bytes: Vec::new() }, read.statements))
     }
 
     /// Adds a statement, which is on the disk then. What was there before is there whatever happens.

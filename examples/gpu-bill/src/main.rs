@@ -3,23 +3,27 @@
 //!
 //! ```text
 //! cargo run -p gpu-bill -- collect --sim mixed --for 1h --out statements.gpul
+//! cargo run -p gpu-bill -- collect --replay node.gpurec --node n1 --out statements.gpul
 //! cargo run -p gpu-bill -- show statements.gpul --by pod
 //! cargo run -p gpu-bill -- show statements.gpul --by namespace --from 2026-11-01T00:00:00Z --format csv
 //! ```
 //!
 //! The file is a row of the records of `gpu_core::stored`: statements are only ever added to it, each by
-//! one write, and what a crash left half written is cut off by the next who adds.
+//! one write, and what a crash left half written is cut off by the next who adds. One at a time adds to
+//! a file. Told to end (SIGINT, SIGTERM, SIGHUP), `collect` writes what is open and leaves with success.
 //!
 //! Held is what the machine shows that somebody was given (device files, plugins' checkpoints, jobs'
-//! resources); a program with a ledger tells its meter what that says instead.
+//! resources), or what a ledger says (`--ledger`, a store of `gpu-lease`'s).
 
 mod amount;
 mod args;
 mod bill;
 mod collect;
 mod csv;
+mod ending;
 mod file;
 mod given;
+mod holders;
 mod json;
 mod period;
 #[path = "../../shared/roots.rs"]

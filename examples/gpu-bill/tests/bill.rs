@@ -3,9 +3,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
-use gpu_core::Nanoseconds;
+use gpu_accounting::Node;
+use gpu_accounting::record::Recorder;
+use gpu_core::ledger::{Board, Body, Claim, EntryId, Reserve};
+use gpu_core::{Backend, Container, Incarnation, Nanoseconds, Runtime};
 use gpu_sim::{Machine, World};
+use gpu_store::{Keeper, SqliteJournal};
 use serde_json::Value;
 
 /// A folder of a test's own, which goes with it.
@@ -32,6 +37,10 @@ impl Drop for Folder {
 
 fn bill(words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gpu-bill")).args(words).output().expect("it starts")
+}
+
+fn bill_of(words: &[&str]) -> Output {
+    bill(&[&["collect"][..], words].concat())
 }
 
 fn done(words: &[&str]) -> Output {
@@ -214,6 +223,96 @@ fn a_full_disk() {
     assert!(!bill["lines"].as_array().unwrap().is_empty());
 }
 
+/// With a ledger, held is what it says: a unit that nobody was given is held by who has it there.
+#[test]
+fn a_ledger_says_who_holds() {
+    let folder = Folder::new("ledger");
+    let (store, file) = (folder.file("ledger.db"), folder.file("statements.gpul"));
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&folder.0, private).unwrap();
+    let inventory = Machine::preset("mixed").unwrap().backend().inventory().unwrap();
+    let free = inventory.devices().find(|device| device.partitions.is_empty()).unwrap().id;
+    let keeper =
+        Keeper::open(SqliteJournal::open(&store).unwrap(), "mixed".parse().unwrap()).expect("it is new");
+    keeper.apply(&keeper.entry(EntryId(1), Body::Inventory(Board::all(&inventory, &[])))).unwrap();
+    let claim = Claim::new(free, Incarnation::default());
+    let reserved = keeper.entry(EntryId(4), Body::Reserve(Reserve::new([claim])));
+    let key = keeper.key(EntryId(4));
+    keeper.apply(&reserved).unwrap();
+    keeper.commit(key, Container::new(Runtime::Containerd, "by-ledger".parse().unwrap())).unwrap();
+    drop(keeper);
+    collect(&file, "2m", &["--ledger", store.to_str().unwrap()]);
+    let bill = json(&file, &[]);
+    let lines = bill["lines"].as_array().unwrap();
+    let hours = |line: &Value| line["held_gpu_hours"].as_f64().unwrap();
+    let held: Vec<&Value> = lines.iter().filter(|line| hours(line) > 0.0).collect();
+    let [line] = held[..] else { panic!("{held:#?}") };
+    // A whole GPU for two minutes.
+    assert!((hours(line) - 1.0 / 30.0).abs() < 1e-6, "{line:#}");
+    assert!(line.to_string().contains("by-ledger"), "{line:#}");
+
+    for (store, node, words) in [
+        (store.as_path(), "another", "no ledger of node another"),
+        (Path::new("/nonexistent/ledger.db"), "mixed", "/nonexistent"),
+        (file.as_path(), "mixed", "statements.gpul"),
+    ] {
+        let out = folder.file("none.gpul");
+        let paths = (store.to_str().unwrap(), out.to_str().unwrap());
+        let refused = bill_of(&[
+            "--sim", "mixed", "--for", "1s", "--node", node, "--ledger", paths.0, "--out", paths.1,
+        ]);
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(2) && error.contains(words), "{error}");
+        assert!(!out.exists());
+    }
+}
+
+/// What was recorded is billed as it would have been at the time; what is damaged, up to there.
+#[test]
+fn a_recording_is_billed_like_the_machine() {
+    let folder = Folder::new("replay");
+    let (recording, live, replayed) =
+        (folder.file("node.gpurec"), folder.file("live.gpul"), folder.file("replayed.gpul"));
+    collect(&live, "3m", &[]);
+    let world = World::new(Machine::preset("mixed").unwrap());
+    let node = Node::builder().machine(world.host()).build();
+    let mut watch = node.watch();
+    let mut recorder = Recorder::create(&recording, node.recording_head("a test")).unwrap();
+    let mut lengths = Vec::new();
+    for second in 0..=180 {
+        watch.look();
+        recorder.add(&watch.moment()).unwrap();
+        lengths.push(std::fs::metadata(&recording).unwrap().len());
+        if second < 180 {
+            world.clock().advance(Nanoseconds::from_secs(1));
+        }
+    }
+    drop(recorder);
+    let words = [
+        "collect",
+        "--replay",
+        recording.to_str().unwrap(),
+        "--out",
+        replayed.to_str().unwrap(),
+        "--node",
+        "mixed",
+    ];
+    let said = String::from_utf8_lossy(&done(&words).stderr).into_owned();
+    assert!(said.contains("SIMULATED") && said.contains("RECORDED"), "{said}");
+    assert_eq!(json(&replayed, &[]), json(&live, &[]));
+    assert_eq!(show(&replayed, &["--by", "pod"]), show(&live, &["--by", "pod"]));
+
+    // In the middle of a look: those before it are billed, and the program says so.
+    let whole = std::fs::read(&recording).unwrap();
+    let cut = usize::try_from(lengths[60]).unwrap() + 3;
+    std::fs::write(&recording, &whole[..cut]).unwrap();
+    std::fs::remove_file(&replayed).unwrap();
+    let broken = bill(&words);
+    let error = String::from_utf8_lossy(&broken.stderr).into_owned();
+    assert!(broken.status.code() == Some(2) && error.contains("what comes before it is added"), "{error}");
+    assert_eq!(json(&replayed, &[])["to"], "2025-06-15T16:07:40Z");
+}
+
 /// The real machine of whoever runs this: whatever it has, the file is read again.
 #[test]
 fn this_machine() {
@@ -231,6 +330,41 @@ fn this_machine() {
         file.to_str().unwrap(),
     ]);
     assert_eq!(json(&file, &[])["simulated"], false);
+}
+
+/// Whether the process has a file locked, as the kernel has it.
+fn is_locking(pid: u32) -> bool {
+    let Ok(files) = std::fs::read_dir(format!("/proc/{pid}/fdinfo")) else { return false };
+    let texts = files.filter_map(|file| std::fs::read_to_string(file.ok()?.path()).ok());
+    texts.into_iter().any(|text| text.contains("FLOCK"))
+}
+
+/// Told to end, it writes what is open; while it runs, nobody else adds to its file.
+#[test]
+fn it_ends_when_told() {
+    let folder = Folder::new("ends");
+    let file = folder.file("statements.gpul");
+    let words =
+        ["collect", "--for", "1h", "--every", "50ms", "--close", "1h", "--out", file.to_str().unwrap()];
+    for signal in ["TERM", "INT", "HUP"] {
+        let length = std::fs::metadata(&file).map_or(0, |of| of.len());
+        let mut running =
+            Command::new(env!("CARGO_BIN_EXE_gpu-bill")).args(words).spawn().expect("it starts");
+        let end = Instant::now() + Duration::from_secs(60);
+        while !is_locking(running.id()) {
+            assert!(Instant::now() < end, "it never locks its file");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let refused = bill(&["collect", "--for", "1s", "--out", file.to_str().unwrap()]);
+        let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(2) && error.contains("another gpu-bill adds to it"), "{error}");
+        let pid = running.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().expect("kill").success());
+        let ended = running.wait().expect("it runs");
+        assert!(ended.success(), "{signal}: {ended}");
+        assert!(std::fs::metadata(&file).unwrap().len() > length, "{signal}: nothing is written");
+    }
+    assert!(json(&file, &[])["to"].is_string());
 }
 
 #[test]

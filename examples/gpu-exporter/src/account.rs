@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use gpu_accounting::HealthWatch;
 use gpu_accounting::ledger::NodeName;
 use gpu_accounting::meter::{Meter, Moment, Observation, Rules, Statement};
 use gpu_accounting::openmetrics::{Format, Page, Tally};
@@ -13,7 +14,10 @@ use gpu_accounting::sampler::{Observed, Totals};
 /// What the sampler sees, metered. One thread adds to it, many connections read it.
 pub struct Account {
     books: Mutex<Books>,
+    health: HealthWatch,
+    /// What is simulated, where anything is; when it was recorded, if it was.
     simulated: Option<String>,
+    recorded: Option<String>,
     /// Where to write what was metered.
     statement: Option<PathBuf>,
 }
@@ -30,7 +34,13 @@ struct Books {
 }
 
 impl Account {
-    pub fn new(node: NodeName, series: usize, simulated: Option<&str>, statement: Option<PathBuf>) -> Self {
+    pub fn new(
+        node: NodeName,
+        series: usize,
+        health: HealthWatch,
+        (simulated, recorded): (Option<String>, Option<String>),
+        statement: Option<PathBuf>,
+    ) -> Self {
         let books = Books {
             all: statement.as_ref().map(|_| Statement::new(node)),
             meter: Meter::new(node, Rules::new()),
@@ -39,7 +49,7 @@ impl Account {
             pages: [None, None],
             looks: 0,
         };
-        Self { books: Mutex::new(books), simulated: simulated.map(str::to_owned), statement }
+        Self { books: Mutex::new(books), health, simulated, recorded, statement }
     }
 
     fn lock(&self) -> MutexGuard<'_, Books> {
@@ -81,7 +91,9 @@ impl Account {
             return Some(page.clone());
         }
         let (observed, totals, _) = books.latest.as_ref()?;
-        let page = Page::observed(observed, *totals).tally(&books.tally).simulated(self.simulated.as_deref());
+        let health = self.health.report();
+        let page = Page::observed(observed, *totals).tally(&books.tally).health(&health);
+        let page = page.simulated(self.simulated.as_deref()).recorded(self.recorded.as_deref());
         let page = Bytes::from(page.text(format));
         books.pages[place] = Some(page.clone());
         Some(page)

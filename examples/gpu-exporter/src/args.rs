@@ -35,8 +35,10 @@ usage: gpu-exporter [OPTIONS]
   --statement FILE     when the looks end or the program is ended, write what was
                        metered, as JSON
   --sim NAME           a simulated machine: a preset's name or a JSON file
-  --speed N            let the simulated machine's time pass N times as fast, and
-                       look N times as often
+  --replay FILE        a recording (of gpu-report's), as fast as it was; at its end
+                       its last look is served on
+  --speed N            let the simulated or recorded machine's time pass N times as
+                       fast, and look N times as often
   --vendor NAME        look for this vendor alone (nvidia, amd, intel); may be repeated
   --sysfs-root DIR     read the kernel's devices here instead of /sys
   --proc-root DIR      read processes here instead of /proc
@@ -69,6 +71,7 @@ pub struct Args {
     pub looks: Option<u64>,
     pub statement: Option<PathBuf>,
     pub sim: Option<String>,
+    pub replay: Option<PathBuf>,
     pub speed: u32,
     pub vendors: Vec<Vendor>,
     pub roots: Roots,
@@ -90,6 +93,7 @@ impl Default for Args {
             looks: None,
             statement: None,
             sim: None,
+            replay: None,
             speed: 1,
             vendors: Vec::new(),
             roots: Roots::default(),
@@ -118,6 +122,7 @@ impl Args {
                 Long("looks") => args.looks = Some(number("--looks", &parser.value()?.string()?)? as u64),
                 Long("statement") => args.statement = Some(parser.value()?.into()),
                 Long("sim") => args.sim = Some(parser.value()?.string()?),
+                Long("replay") => args.replay = Some(parser.value()?.into()),
                 Long("speed") => {
                     args.speed = number("--speed", &parser.value()?.string()?)?.try_into().unwrap_or(u32::MAX)
                 }
@@ -138,8 +143,13 @@ impl Args {
         if self.sim.is_some() && self.roots.are_given() {
             return Err("--sim replaces the whole machine; leave out the roots and --nvml".into());
         }
-        if self.speed != 1 && self.sim.is_none() {
-            return Err("--speed is for a simulated machine: it needs --sim".into());
+        if self.replay.is_some() && (self.sim.is_some() || self.roots.are_given()) {
+            return Err("--replay replaces the whole machine; leave out --sim, the roots and --nvml".into());
+        }
+        if self.speed != 1 && self.sim.is_none() && self.replay.is_none() {
+            return Err(
+                "--speed is for a machine that is simulated or recorded: it needs --sim or --replay".into()
+            );
         }
         if self.period / self.speed < Duration::from_millis(1) {
             return Err("at that --speed looks would be less than a millisecond apart".into());

@@ -32,6 +32,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use gpu_accounting::sampler::{Observed, Sampler};
+use gpu_accounting::{HealthOptions, HealthWatch};
 use tokio::signal::unix::{SignalKind, signal};
 
 use account::Account;
@@ -73,9 +74,14 @@ fn run() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before anything is looked at: a port that is taken is told at once.
     let source = Source::open(&args)?;
-    let account = Account::new(name, args.series, source.simulated.as_deref(), args.statement.clone());
-    let account = Arc::new(account);
     let period = args.period / args.speed;
+    // Not more often than is looked: by itself it looks once in ten seconds, and when a driver tells something.
+    let health = HealthOptions::default();
+    let health_period = (health.period / args.speed).max(period);
+    let health = HealthWatch::start(Arc::clone(&source.node), health.period(health_period), |_| {});
+    let of = (source.simulated.clone(), source.node.recorded().map(str::to_owned));
+    let account = Account::new(name, args.series, health, of, args.statement.clone());
+    let account = Arc::new(account);
     let stale = args.looks.is_none().then(|| period * 3 + Duration::from_secs(2));
     let answers = Answers { account: Arc::clone(&account), token, stale };
     let server =
@@ -123,6 +129,9 @@ fn add(sampler: Sampler, looks: &Receiver<Arc<Observed>>, account: &Account, mos
 /// Says where it listens, and whether anything is simulated.
 fn announce(server: &Server, source: &Source, args: &Args) -> Result<(), Box<dyn Error>> {
     let scheme = if args.tls_cert.is_some() { "https" } else { "http" };
+    if let Some(recorded) = source.node.recorded() {
+        eprintln!("gpu-exporter: RECORDED {recorded}: nothing of this is of now");
+    }
     if let Some(simulated) = &source.simulated {
         eprintln!("gpu-exporter: SIMULATED ({simulated}): nothing of this is hardware");
     }

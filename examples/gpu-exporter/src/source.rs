@@ -6,6 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use gpu_accounting::record::Replay;
 use gpu_accounting::{Nanoseconds, Node};
 use gpu_sim::{Machine, World};
 
@@ -15,7 +16,7 @@ pub struct Source {
     pub node: Arc<Node>,
     /// What is simulated, where anything is.
     pub simulated: Option<String>,
-    /// Lets a simulated machine's time pass.
+    /// Lets its time pass, where that does not pass by itself.
     _time: Option<Time>,
 }
 
@@ -29,31 +30,61 @@ impl Source {
         if let Some(name) = &args.sim {
             let world = World::new(Machine::load(name)?);
             let node = builder.machine(world.host()).build();
-            let simulated = node.simulated().map(str::to_owned);
-            let time = Some(Time::start(world, args.speed, args.period / args.speed / 10));
-            return Ok(Self { node: Arc::new(node), simulated, _time: time });
+            let time = Time::of_world(world, args.speed, args.period / args.speed / 10);
+            return Ok(Self::new(node, Some(time)));
+        }
+        if let Some(file) = &args.replay {
+            let replay = Replay::open(file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let node = builder.replay(&replay).build();
+            return Ok(Self::new(node, Some(Time::of_recording(replay, args.speed))));
         }
         let simulated = args.roots.simulated();
-        Ok(Self { node: Arc::new(args.roots.put(builder).build()), simulated, _time: None })
+        Ok(Self { simulated, ..Self::new(args.roots.put(builder).build(), None) })
+    }
+
+    fn new(node: Node, time: Option<Time>) -> Self {
+        Self { simulated: node.simulated().map(str::to_owned), node: Arc::new(node), _time: time }
     }
 }
 
-/// A thread that lets a simulated machine's time pass, until this is dropped.
+/// A thread that lets a machine's time pass which does not pass by itself, until this is dropped.
 struct Time {
     ends: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Time {
-    fn start(world: World, speed: u32, step: Duration) -> Self {
+    /// A simulated machine's time.
+    fn of_world(world: World, speed: u32, step: Duration) -> Self {
+        let mut told = Instant::now();
+        Self::start(move || {
+            let now = Instant::now();
+            let passed = (now - told).as_nanos().saturating_mul(u128::from(speed));
+            world.clock().advance(Nanoseconds(u64::try_from(passed).unwrap_or(u64::MAX)));
+            told = now;
+            Some(step)
+        })
+    }
+
+    /// A recording's: each look stays for as long as it was to the next. At the end the last one stays.
+    fn of_recording(mut replay: Replay, speed: u32) -> Self {
+        Self::start(move || match replay.next() {
+            Ok(gap) => gap.map(|gap| Duration::from_nanos(gap.get()) / speed),
+            Err(error) => {
+                eprintln!("gpu-exporter: {error}; what came before it is served on");
+                None
+            }
+        })
+    }
+
+    /// Takes a step again and again, as long after each as it says.
+    fn start(mut step: impl FnMut() -> Option<Duration> + Send + 'static) -> Self {
         let (ends, end) = channel();
         let run = move || {
-            let mut told = Instant::now();
-            while end.recv_timeout(step) == Err(RecvTimeoutError::Timeout) {
-                let now = Instant::now();
-                let passed = (now - told).as_nanos().saturating_mul(u128::from(speed));
-                world.clock().advance(Nanoseconds(u64::try_from(passed).unwrap_or(u64::MAX)));
-                told = now;
+            let mut wait = Duration::ZERO;
+            while end.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                let Some(next) = step() else { return };
+                wait = next;
             }
         };
         Self { ends: Some(ends), thread: Some(std::thread::spawn(run)) }

@@ -237,3 +237,78 @@ fn a_driver_that_hangs_is_on_the_page() {
     }
     assert_eq!(get(exporter.address, &request("GET", "/healthz", &[])).status, 200);
 }
+
+/// What was recorded is served as it was, and says so; at its end it stays.
+#[test]
+fn a_recording_is_served() {
+    let folder = Folder::new("replay");
+    let file = folder.join("node.gpurec");
+    let world = gpu_sim::World::new(gpu_sim::Machine::preset("l40s-4").unwrap());
+    let node = gpu_accounting::Node::builder().machine(world.host()).build();
+    let mut watch = node.watch();
+    let head = node.recording_head("the tests");
+    let mut recorder = gpu_accounting::record::Recorder::create(&file, head).unwrap();
+    for _ in 0..5 {
+        watch.look();
+        recorder.add(&watch.moment()).unwrap();
+        world.clock().advance(gpu_accounting::Nanoseconds::from_secs(1));
+    }
+    drop(recorder);
+    let energy = |page: &str| -> Vec<String> {
+        page.lines().filter(|line| line.starts_with("hw_energy_joules_total")).map(str::to_owned).collect()
+    };
+    let (mut text, labels) =
+        (String::new(), "gpu_node_info{simulated=\"true\",machine=\"l40s-4\",recorded=\"");
+    let last = {
+        let sample = watch.sample();
+        let of = |device: &gpu_accounting::Device| sample.reading(device.id).energy.unwrap().value.get();
+        watch.inventory().devices().map(of).collect::<Vec<_>>()
+    };
+    let words = ["--replay", file.to_str().unwrap(), "--speed", "10", "--period", "0.5"];
+    let exporter = Exporter::start(&words);
+    assert!(exporter.said.contains("RECORDED") && exporter.said.contains("SIMULATED"), "{}", exporter.said);
+    let end = Instant::now() + PATIENCE;
+    let numbers = |text: &str| -> Vec<u64> {
+        let joules =
+            energy(text).into_iter().map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap());
+        joules.map(|joules| (joules * 1e6).round() as u64).collect()
+    };
+    while numbers(&text) != last {
+        assert!(Instant::now() < end, "{last:?}: {:?}", energy(&text));
+        text = exporter.metrics("text/plain").body;
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(text.contains(labels), "{text}");
+}
+
+/// One GPU that has failed is told, with why and what is to be done; the others are well.
+#[test]
+fn who_is_not_well_is_on_the_page() {
+    let folder = Folder::new("unwell");
+    let file = folder.join("machine.json");
+    let mut machine = gpu_sim::Machine::preset("hgx-h100-8").unwrap();
+    machine.gpus[5].ecc.as_mut().unwrap().remap_failed = true;
+    std::fs::write(&file, machine.to_json()).unwrap();
+    let exporter = Exporter::start(&["--sim", file.to_str().unwrap(), "--period", "0.1"]);
+    let end = Instant::now() + PATIENCE;
+    let page = loop {
+        assert!(Instant::now() < end, "it is never told");
+        let page = exporter.metrics("text/plain").body;
+        if page.contains("\nhw_status{") {
+            break page;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let lines = |start: &str, of: &[&str]| -> Vec<String> {
+        let lines =
+            page.lines().filter(|line| line.starts_with(start) && of.iter().all(|of| line.contains(of)));
+        lines.map(str::to_owned).collect()
+    };
+    let failed = lines("hw_status{", &["hw_state=\"failed\"", "} 1"]);
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(lines("hw_status{", &["hw_state=\"ok\"", "} 1"]).len(), 7);
+    let faults = lines("gpu_fault{", &["fault=\"row_remap_failed\"", "action=\"replace\"", "} 1"]);
+    assert_eq!(faults.len(), 1, "{:?}", lines("gpu_fault{", &[]));
+    let id = failed[0].split('"').nth(1).unwrap();
+    assert!(faults[0].contains(id), "{faults:?} is not of {id}");
+}

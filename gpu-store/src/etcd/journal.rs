@@ -214,6 +214,33 @@ impl EtcdJournal {
     }
 }
 
+impl EtcdJournal {
+    /// What an append came to that etcd had no room for. It says so of what it has not done, and also of
+    /// what it has: a request that runs over the quota when it is applied is applied, and answered with
+    /// that error (etcd's `quotaApplierV3`). What stands there tells.
+    fn not_stored_or_all(
+        &self,
+        stream: &Stream,
+        nonce: Nonce,
+        after: Position,
+        last: Position,
+        full: Error,
+    ) -> Result<Append, Error> {
+        let (next, after_log) = (self.keys.log(stream, after.next()), self.keys.after_log(stream));
+        let look = match self.look(stream, Some(Op::range(next, after_log, 1))) {
+            Ok(look) => look,
+            Err(error) => return Ok(Append::Unknown { why: format!("{full}, and then {error}") }),
+        };
+        match look.found.kvs.first() {
+            Some(pair) if self.batch(stream, pair)?.nonce == nonce => Ok(Append::Appended { last }),
+            None if look.last >= last => {
+                Ok(Append::Unknown { why: format!("{full}, and the records are compacted since") })
+            }
+            _ => Err(full),
+        }
+    }
+}
+
 /// A number that nobody else takes.
 pub(super) fn nonce() -> Nonce {
     let mut nonce = Nonce::default();
@@ -263,7 +290,12 @@ impl Journal for EtcdJournal {
             Ok(Said { answer: TxnAnswer { succeeded: true, .. }, .. }) => Ok(Append::Appended { last }),
             Ok(said) => self.not_next(stream, nonce, last, said),
             Err(Trouble::Lost(why)) => Ok(Append::Unknown { why }),
-            Err(trouble) => Err(trouble.at(self.at(stream))),
+            Err(trouble) => match trouble.at(self.at(stream)) {
+                error if error.kind() == ErrorKind::Full => {
+                    self.not_stored_or_all(stream, nonce, after, last, error)
+                }
+                error => Err(error),
+            },
         }
     }
 

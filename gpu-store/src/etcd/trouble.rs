@@ -9,7 +9,7 @@ pub(super) enum Trouble {
     Unsent(String),
     /// Somebody was asked, and did not say: it may have happened, or may yet.
     Lost(String),
-    /// etcd says no: nothing happened.
+    /// etcd says no: nothing happened, unless there is no room.
     Refused(Refused),
     /// The answer is longer than is read at a time.
     Overlong,

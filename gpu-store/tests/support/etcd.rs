@@ -186,6 +186,8 @@ struct Way {
     is_deaf: AtomicBool,
     /// What the server says does not come through.
     is_mute: AtomicBool,
+    /// In place of the next answer comes that there is no room.
+    is_full: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
     /// What clients have said.
     asked: Mutex<Vec<u8>>,
@@ -211,8 +213,17 @@ impl Proxy {
                     .extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);
                 let back = (server.try_clone().unwrap(), client.try_clone().unwrap());
                 let (there, mute) = (Arc::clone(&shared), Arc::clone(&shared));
-                std::thread::spawn(move || pass(client, server, &there.is_deaf, Some(&there.asked)));
-                std::thread::spawn(move || pass(back.0, back.1, &mute.is_mute, None));
+                std::thread::spawn(move || {
+                    pass(client, server, &there.is_deaf, |words| {
+                        there.asked.lock().unwrap().extend_from_slice(words);
+                        None
+                    });
+                });
+                std::thread::spawn(move || {
+                    pass(back.0, back.1, &mute.is_mute, |_| {
+                        mute.is_full.swap(false, Ordering::SeqCst).then(no_room)
+                    });
+                });
             }
         });
         Self { port, way }
@@ -239,6 +250,12 @@ impl Proxy {
         self.way.is_mute.store(true, Ordering::SeqCst);
     }
 
+    /// The next request is done, and answered as etcd answers one that runs over its quota.
+    #[allow(dead_code)] // each test binary uses some of it
+    pub fn say_full_once(&self) {
+        self.way.is_full.store(true, Ordering::SeqCst);
+    }
+
     /// What comes on new connections passes again; those that were cut are closed.
     pub fn mend(&self) {
         self.way.is_deaf.store(false, Ordering::SeqCst);
@@ -249,17 +266,29 @@ impl Proxy {
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, is_cut: &AtomicBool, asked: Option<&Mutex<Vec<u8>>>) {
+/// What etcd answers where there is no room.
+fn no_room() -> Vec<u8> {
+    let words = "etcdserver: mvcc: database space exceeded";
+    let body = format!("{{\"error\":\"{words}\",\"message\":\"{words}\",\"code\":8}}");
+    let head = "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\n";
+    format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+/// Passes on what one side says, or what `instead` puts in its place.
+fn pass(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    is_cut: &AtomicBool,
+    instead: impl Fn(&[u8]) -> Option<Vec<u8>>,
+) {
     let mut bytes = [0; 1 << 16];
     while let Ok(count @ 1..) = from.read(&mut bytes) {
-        if let Some(asked) = asked {
-            asked.lock().unwrap().extend_from_slice(&bytes[..count]);
-        }
+        let other = instead(&bytes[..count]);
         if is_cut.load(Ordering::SeqCst) {
             // As a network that loses packets: who waits for them waits.
             continue;
         }
-        if to.write_all(&bytes[..count]).is_err() {
+        if to.write_all(other.as_deref().unwrap_or(&bytes[..count])).is_err() {
             break;
         }
     }
