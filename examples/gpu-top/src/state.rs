@@ -237,7 +237,13 @@ impl State {
     fn step(&mut self, view: &View, by: isize) {
         let is_text = matches!(self.page, Page::Troubles | Page::Meter | Page::Ledger);
         if self.has_details || is_text {
-            self.scroll = moved(self.scroll, by, usize::MAX);
+            let lines = match self.page {
+                _ if self.has_details => usize::MAX,
+                Page::Meter => view.meter.rows.len() + view.meter.events.len() + 1,
+                Page::Ledger => view.ledger.as_ref().map_or(0, |of| of.lines.len()) + 1,
+                _ => view.troubles.len(),
+            };
+            self.scroll = moved(self.scroll, by, lines);
             return;
         }
         match self.list {

@@ -1,5 +1,6 @@
 //! Frames of simulated machines, drawn without a terminal.
 
+use gpu_accounting::meter::Gap;
 use gpu_accounting::{Absence, Bytes, Metric, Nanoseconds, Node};
 use gpu_sim::{Machine, World};
 use ratatui::Terminal;
@@ -373,10 +374,7 @@ fn what_is_held_stands_beside_what_is_used() {
     let sum: u64 = rest.skip(1).map(|row| average(&row)).sum();
     assert!(average(&devices[0]) == all && sum.abs_diff(all) < 10, "{sum} of {all}");
     assert!(matches!(devices[3].energy, Err(Absence::Asleep)), "{:?}", devices[3]);
-    assert_eq!(
-        (devices[3].covered, devices[3].lack),
-        (Some(0), Some(Lack { of: None, why: Absence::Asleep }))
-    );
+    assert_eq!((devices[3].covered, devices[3].lack), (Some(0), Some(Lack { of: None, why: Gap::Asleep })));
 }
 
 #[test]
@@ -412,4 +410,46 @@ fn the_meter_has_a_view_of_its_own_and_columns_where_there_is_room() {
     let row = line(&both, "worker-a");
     assert!(row.contains(" 1 min    18.0 s~ ") && both.contains("HELD FOR"), "{row}");
     assert!(!drawn(&view, &state, 120, 60).contains("HELD FOR"));
+}
+
+/// A pause is a gap: nothing is made up of what nobody saw. Only the counter of energy went on, and what it
+/// counted is nobody's.
+#[test]
+fn what_was_not_looked_at_is_not_metered() {
+    let world = world("l40s-4");
+    let node = Node::builder().machine(world.host()).build();
+    let (mut watch, mut viewer) = (node.watch(), Viewer::default());
+    let mut look = |seconds: u64| {
+        world.clock().advance(Nanoseconds(seconds * 1_000_000_000));
+        let attribution = watch.look();
+        viewer.view(&node, node.simulated(), &watch, &attribution)
+    };
+    look(0);
+    let view = look(60);
+    let device = &view.meter.rows[0];
+    assert_eq!(device.covered, Some(0));
+    assert!(matches!(device.lack, Some(Lack { why: Gap::Unobserved, .. })), "{device:?}");
+    assert!(device.busy.is_err() && device.memory.is_err(), "{device:?}");
+    let mut state = State::default();
+    press(&mut state, &view, "m");
+    assert!(line(&drawn(&view, &state, 160, 40), "#0 ").contains("unseen"));
+    let view = look(1);
+    assert_eq!(view.meter.rows[0].busy.expect("told").told, 1_000_000_000);
+}
+
+#[test]
+fn a_long_meter_is_scrolled() {
+    let view = view_of(&world("mi300x-8-cpx"), 3);
+    let mut state = State::default();
+    press(&mut state, &view, "m");
+    let top = drawn(&view, &state, 100, 12);
+    assert!(top.contains("#0 AMD") && !top.contains("#7 AMD"), "{top}");
+    press(&mut state, &view, "G");
+    let end = drawn(&view, &state, 100, 12);
+    assert!(end.contains("#7 xcp:7") && end.contains("(idle)") && !end.contains("#0 AMD"), "{end}");
+    let back = "k".repeat(view.meter.rows.len());
+    press(&mut state, &view, &back);
+    assert!(drawn(&view, &state, 100, 12).contains("#0 AMD"), "the end is no further than what there is");
+    press(&mut state, &view, "\n");
+    assert!(!state.has_details, "there is nothing chosen");
 }

@@ -29,7 +29,7 @@ const KEYS: [&str; 22] = [
     "n/a         the driver has no such number",
     "denied      this user may not read it; wait: another look",
     "asleep      the GPU sleeps, and is not woken",
-    "lost        the GPU is gone; hangs, failed: as it says",
+    "lost        the GPU is gone; hangs, failed, unseen: so it is",
 ];
 
 /// Draws the keys into the middle.

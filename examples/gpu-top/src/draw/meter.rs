@@ -1,5 +1,6 @@
 //! What was held and used since the first look, and what nobody can be named for.
 
+use gpu_accounting::meter::Gap;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -195,11 +196,19 @@ pub(super) fn covered(row: &MeterRow) -> String {
     match (row.covered, row.lack) {
         (Some(covered), Some(lack)) => {
             let of = lack.of.map_or_else(String::new, |of| format!("{of} "));
-            format!("{of}{} {}", percent(covered.into(), 1000), short(lack.why))
+            format!("{of}{} {}", percent(covered.into(), 1000), why(lack.why))
         }
         (Some(covered), None) => percent(covered.into(), 1000),
         (None, _) if row.kind == RowKind::Part && row.is_used => "n/a".to_owned(),
         (None, _) => String::new(),
+    }
+}
+
+/// Why numbers are missing, as short as absences are elsewhere.
+const fn why(gap: Gap) -> &'static str {
+    match gap {
+        Gap::Unobserved => "unseen",
+        gap => short(gap.absence()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gpu_accounting::attribution::{Attribution, Basis};
 use gpu_accounting::ledger::NodeName;
 use gpu_accounting::meter::{
-    Account, Dimension, Held, IdlePower, Meter, Metered, Moment, Observation, Part, Rules, Statement,
+    Account, Dimension, Gap, Held, IdlePower, Meter, Metered, Moment, Observation, Part, Rules, Statement,
 };
 use gpu_accounting::{Absence, Bytes, Count, DeviceId, Inventory, Nanoseconds, Node, Owner, UnitId, Watch};
 
@@ -75,7 +75,7 @@ pub struct MeterRow {
 pub struct Lack {
     /// The one number; `None` where all are missing for as long.
     pub of: Option<Dimension>,
-    pub why: Absence,
+    pub why: Gap,
 }
 
 /// A number of what was used.
@@ -351,7 +351,7 @@ fn coverage(accounts: [(Dimension, &Account); 3]) -> (Option<u64>, Option<Lack>)
         return (None, None);
     };
     let is_alone = parts.iter().any(|(covered, ..)| *covered > least);
-    let lack = account.gaps.main().map(|gap| Lack { of: is_alone.then_some(dimension), why: gap.absence() });
+    let lack = account.gaps.main().map(|gap| Lack { of: is_alone.then_some(dimension), why: gap });
     (Some(least), lack)
 }
 
