@@ -302,6 +302,7 @@ fn on_a_real_terminal_what_gpu_lease_does_is_followed() {
     tmux.screen("the meter", |screen| {
         screen.contains("held by the ledger") && screen.contains("(unattributed)")
     });
+    assert!(tmux.colours().is_empty(), "{:?}", tmux.colours());
     tmux.run(&["resize-window", "-x", "60", "-y", "20"]);
     tmux.screen("a narrow one", |screen| {
         screen.contains("ENERGY") && screen.lines().all(|line| line.chars().count() <= 60)
@@ -313,6 +314,7 @@ fn on_a_real_terminal_what_gpu_lease_does_is_followed() {
     run(&format!("commit {unused} --holder {docker}"));
     let screen = tmux.screen("what is unused", |screen| screen.contains("UNUSED"));
     line(&screen, &["dddddddddddd", "#4", "UNUSED"]);
+    assert!(tmux.colours().is_empty(), "{:?}", tmux.colours());
     run(&format!("release {key}"));
     tmux.screen("it is given back", |screen| !is_held(screen) && screen.contains("not held"));
     // What was a store is none any more: it is said, what was read stands, and nothing ends.

@@ -189,12 +189,7 @@ fn on_a_real_terminal_keys_work_and_it_follows_the_size() {
     let sorted = tmux.screen("the order", |screen| screen.contains("MEMORY↓"));
     let at = |name: &str| sorted.lines().position(|line| line.contains(name));
     assert!(at("llm-serve") < at("hpc-rank") && at("hpc-rank") < at("worker-b"), "{sorted}");
-    // Without colours no cell has one: the screen with its escapes has only modifiers in them.
-    let raw = tmux.run(&["capture-pane", "-p", "-e"]);
-    let colours = raw.split("\u{1b}[").skip(1).filter_map(|rest| rest.split_once('m'));
-    let codes = colours.flat_map(|(codes, _)| codes.split(';')).filter_map(|code| code.parse::<u32>().ok());
-    let colours: Vec<u32> =
-        codes.filter(|code| (30..50).contains(code) && ![39, 49].contains(code)).collect();
+    let colours = tmux.colours();
     assert!(colours.is_empty(), "{colours:?}");
     for (columns, rows) in [("50", "15"), ("200", "50")] {
         tmux.run(&["resize-window", "-x", columns, "-y", rows]);

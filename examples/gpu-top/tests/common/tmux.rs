@@ -25,6 +25,15 @@ impl Tmux {
         self.run(&[&["send-keys"], keys].concat());
     }
 
+    /// The colours on the screen; what is bold, dim or reversed has none.
+    pub fn colours(&self) -> Vec<u32> {
+        let raw = self.run(&["capture-pane", "-p", "-e"]);
+        let escapes = raw.split("\u{1b}[").skip(1).filter_map(|rest| rest.split_once('m'));
+        let codes =
+            escapes.flat_map(|(codes, _)| codes.split(';')).filter_map(|code| code.parse::<u32>().ok());
+        codes.filter(|code| ((30..50).contains(code) && ![39, 49].contains(code)) || *code >= 90).collect()
+    }
+
     /// The screen, once it is as it shall be.
     pub fn screen(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
         let started = Instant::now();
