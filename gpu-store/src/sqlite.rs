@@ -66,6 +66,7 @@ pub struct SqliteJournal {
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
     marks: Option<Marks>,
+    read_only: bool,
     /// How many wait in this process to be told.
     turn: Mutex<usize>,
     appended: Condvar,
@@ -116,16 +117,20 @@ impl SqliteJournal {
         let _opening = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
         files.prepare(options)?;
         let mut writer = connect(&files.store, options)?;
-        schema::migrate(&mut writer, &files.store)?;
+        match options.read_only {
+            true => schema::is_newest(&writer, &files.store)?,
+            false => schema::migrate(&mut writer, &files.store)?,
+        }
         let reader = connect(&files.store, options)?;
         let marks = match options.durability {
+            Durability::PowerLoss if options.read_only => Marks::there(files.mark.clone())?,
             Durability::PowerLoss => Some(Marks::open(files.mark.clone())?),
             // Nothing says of a power failure how much of what was acknowledged it took.
             Durability::ProcessCrash => None,
         };
         let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
         let (turn, appended) = (Mutex::new(0), Condvar::new());
-        let journal = Self { files, writer, reader, marks, turn, appended };
+        let journal = Self { files, writer, reader, marks, read_only: options.read_only, turn, appended };
         journal.check_ends()?;
         Ok(journal)
     }
@@ -203,6 +208,9 @@ impl SqliteJournal {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<Option<T>>,
     ) -> Result<Result<Option<T>, rusqlite::Error>, Error> {
+        if self.read_only {
+            return Err(fault::new(ErrorKind::NotPermitted, self.file(), "it was opened for reading alone"));
+        }
         let writer = lock(&self.writer);
         let transaction = Write::begin(&writer).map_err(|e| self.fault(e))?;
         let Some(done) = work(&writer).map_err(|e| self.fault(e))? else {
@@ -253,15 +261,22 @@ fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
 }
 
 fn connect(file: &Path, options: &SqliteOptions) -> Result<Connection, Error> {
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let how = match options.read_only {
+        true => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        false => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let flags = how | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(file, flags).map_err(|e| fault::of(file, e))?;
     // SQLite opens what may only be read for reading, without a word.
-    if connection.is_readonly(rusqlite::MAIN_DB).map_err(|e| fault::of(file, e))? {
+    if !options.read_only && connection.is_readonly(rusqlite::MAIN_DB).map_err(|e| fault::of(file, e))? {
         return Err(fault::new(ErrorKind::NotPermitted, file, "it may only be read"));
     }
     connection.busy_timeout(options.busy).map_err(|e| fault::of(file, e))?;
     schema::recognise(&connection, file)?;
+    if options.read_only {
+        careful(&connection).map_err(|e| fault::of(file, e))?;
+        return Ok(connection);
+    }
     let configured = patiently(options.busy, || configure(&connection, options));
     configured.map_err(|e| fault::of(file, e))?.map_err(|mode| {
         fault::new(ErrorKind::Io, file, format!("its journal is {mode}, and no write-ahead log is to be had"))
@@ -297,16 +312,20 @@ fn configure(connection: &Connection, options: &SqliteOptions) -> rusqlite::Resu
         }
         Durability::ProcessCrash => set("synchronous", "NORMAL")?,
     }
-    // Of a file that somebody prepared nothing is executed, and cells are looked at before they are
-    // believed.
-    set("trusted_schema", "OFF")?;
-    set("cell_size_check", "ON")?;
+    careful(connection)?;
     if let Some(bytes) = options.most_bytes {
         let page: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
         let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page.max(1);
         connection.query_row(&format!("PRAGMA max_page_count = {}", pages.max(1)), [], |_| Ok(()))?;
     }
     Ok(Ok(()))
+}
+
+/// Of a file that somebody prepared nothing is executed, and cells are looked at before they are
+/// believed.
+fn careful(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    connection.pragma_update(None, "cell_size_check", "ON")
 }
 
 fn all(connection: &Connection) -> rusqlite::Result<Vec<(String, Row)>> {

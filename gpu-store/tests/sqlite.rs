@@ -474,3 +474,72 @@ fn a_keeper_and_a_follower_over_one_file() {
     keeper.snapshot().expect("it is put");
     assert_eq!(verify(keeper.journal(), &stream()).expect("it is whole").records, 2);
 }
+
+/// Who only reads follows who writes, changes nothing of the store and of its marks, and makes no store.
+#[test]
+fn who_only_reads_follows_and_changes_nothing() {
+    let folder = Folder::new();
+    let reading = SqliteOptions::new().read_only(true);
+    let open_to_read = || SqliteJournal::open_with(folder.store(), &reading);
+    let (kind, _) = refused(open_to_read());
+    assert_eq!(kind, ErrorKind::Io);
+    fs::write(folder.store(), "").expect("it is made");
+    let (kind, error) = refused(open_to_read());
+    assert!(kind == ErrorKind::Invalid && error.contains("empty"), "{kind}: {error}");
+    fs::remove_file(folder.store()).expect("it is there");
+    assert_eq!(fs::read_dir(folder.path()).expect("ours").count(), 0, "no file is made");
+    let writer = Keeper::open(open(&folder.store()), node()).expect("it opens");
+    let entry = || writer.apply(&writer.entry(EntryId(1), Body::Inventory(Vec::new()))).expect("applied");
+    entry();
+    let journal = Arc::new(open_to_read().expect("it opens"));
+    let mut follower = Follower::open(Arc::clone(&journal), node()).expect("it is a ledger");
+    assert_eq!(follower.ledger().position(), Position(1));
+    let another = writer.entry(EntryId(2), Body::Inventory(Vec::new()));
+    writer.apply(&another).expect("applied");
+    assert!(follower.wait(Duration::from_secs(30)).expect("it is read"));
+    assert_eq!(follower.ledger().history(), writer.ledger().history());
+    // The last who writes goes; what it wrote is in the log, and who reads leaves it there.
+    drop(writer);
+    let bytes = |ending: &str| fs::read(beside(&folder.store(), ending)).ok();
+    let before = ["", "-wal", "-mark"].map(bytes);
+    for answer in [
+        journal.append(&stream(), Position(2), &[b"x"]).map(drop),
+        journal.put_snapshot(&stream(), &Snapshot::new(Position(1), Vec::new())),
+        journal.compact(&stream(), Position(1)),
+    ] {
+        assert_eq!(answer.expect_err("it is refused").kind(), ErrorKind::NotPermitted);
+    }
+    drop(follower);
+    drop(journal);
+    assert_eq!(["", "-wal", "-mark"].map(bytes), before);
+    let again = Follower::open(open(&folder.store()), node()).expect("it is whole");
+    assert_eq!(again.ledger().position(), Position(2));
+}
+
+/// What cannot be trusted to be whole is refused to who reads, too; and marks stay unmade.
+#[test]
+fn who_only_reads_is_told_of_damage() {
+    let folder = Folder::new();
+    let reading = SqliteOptions::new().read_only(true);
+    let journal = open(&folder.store());
+    append(&journal, 0, &[b"one", b"two"]);
+    drop(journal);
+    let marks = fs::read(beside(&folder.store(), "-mark")).expect("they are there");
+    let ahead = Connection::open(folder.store()).expect("it opens");
+    ahead.execute("DELETE FROM record WHERE position = 2", []).expect("gone");
+    drop(ahead);
+    let (kind, error) = refused(SqliteJournal::open_with(folder.store(), &reading));
+    assert!(kind == ErrorKind::Damaged && error.contains("acknowledged"), "{kind}: {error}");
+    assert_eq!(fs::read(beside(&folder.store(), "-mark")).expect("still there"), marks);
+    fs::remove_file(beside(&folder.store(), "-mark")).expect("it is there");
+    drop(SqliteJournal::open_with(folder.store(), &reading).expect("it is whole without its marks"));
+    assert!(!beside(&folder.store(), "-mark").exists());
+    let newer = Connection::open(folder.store()).expect("it opens");
+    newer.pragma_update(None, "user_version", 99).expect("set");
+    drop(newer);
+    let (kind, _) = refused(SqliteJournal::open_with(folder.store(), &reading));
+    assert_eq!(kind, ErrorKind::Newer);
+    fs::write(folder.store(), vec![b'x'; 8192]).expect("overwritten");
+    let (kind, _) = refused(SqliteJournal::open_with(folder.store(), &reading));
+    assert_eq!(kind, ErrorKind::Damaged);
+}

@@ -14,14 +14,14 @@ use crate::given;
 pub enum Holders {
     /// By what the machine shows that everybody was given.
     Machine,
-    /// By a ledger, such as `gpu-lease` keeps. It is followed, and nothing is written there.
+    /// By a ledger, such as `gpu-lease` keeps. It is followed; nothing is written there.
     Ledger(Box<Follower<SqliteJournal>>),
 }
 
 impl Holders {
     /// The ledger of a node in a file that is there.
     pub fn in_ledger(file: &Path, node: NodeName) -> Result<Self, Box<dyn Error>> {
-        let journal = SqliteJournal::open_with(file, &SqliteOptions::new().creates(false))?;
+        let journal = SqliteJournal::open_with(file, &SqliteOptions::new().read_only(true))?;
         let follower = Follower::open(journal, node)?;
         if follower.ledger().position().0 == 0 {
             return Err(format!("{}: it has no ledger of node {node} (--node NAME)", file.display()).into());

@@ -22,6 +22,7 @@ mod collect;
 mod csv;
 mod ending;
 mod file;
+#[path = "../../shared/given.rs"]
 mod given;
 mod holders;
 mod json;

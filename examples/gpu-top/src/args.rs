@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gpu_accounting::Vendor;
+use gpu_accounting::ledger::NodeName;
 use lexopt::prelude::*;
 
 use crate::roots::Roots;
+use crate::state::Page;
 use crate::vendor::vendor;
 
 pub const HELP: &str = "\
@@ -24,6 +26,9 @@ usage: gpu-top [OPTIONS]
   --sim NAME           a simulated machine: a preset's name or a JSON file
   --replay FILE        a recording (of gpu-report's), as fast as it was
   --speed N            with --replay: so many times as fast
+  --ledger FILE        a SQLite store of gpu-lease's: who holds what, beside what is seen
+  --node NAME          with --ledger: whose ledger, when it is not this machine's name
+  --view NAME          begin with this: both, gpus, who, notes, meter, ledger
   --vendor NAME        look for this vendor alone (nvidia, amd, intel); may be repeated
   --sysfs-root DIR     read the kernel's devices here instead of /sys
   --proc-root DIR      read processes here instead of /proc
@@ -32,8 +37,15 @@ usage: gpu-top [OPTIONS]
   --nvml LIBRARY       load NVIDIA's library from this file
   --help               print this
 
-Press ? while it runs for its keys.
+Press ? while it runs for its keys. The meter counts from the first look; where looks lie farther apart
+than five periods (10 s at least), what is between them is a gap. A store is only read.
 ";
+
+/// What stands below [`HELP`] in a build without the feature.
+#[cfg(not(feature = "ledger"))]
+pub const MORE: &str = "\nThis gpu-top was built without the feature `ledger`: --ledger is refused.\n";
+#[cfg(feature = "ledger")]
+pub const MORE: &str = "";
 
 /// The options of [`Roots`] that there are.
 const ROOTS: [&str; 5] = ["sysfs-root", "proc-root", "cgroup-root", "host-root", "nvml"];
@@ -54,6 +66,9 @@ pub struct Args {
     pub sim: Option<String>,
     pub replay: Option<PathBuf>,
     pub speed: f64,
+    pub ledger: Option<PathBuf>,
+    pub node: Option<NodeName>,
+    pub view: Page,
     pub vendors: Vec<Vendor>,
     pub roots: Roots,
 }
@@ -70,6 +85,9 @@ impl Default for Args {
             sim: None,
             replay: None,
             speed: 1.0,
+            ledger: None,
+            node: None,
+            view: Page::Both,
             vendors: Vec::new(),
             roots: Roots::default(),
         }
@@ -104,6 +122,9 @@ impl Args {
                     args.speed = speed(&parser.value()?.string()?)?;
                     of_replay = Some("--speed");
                 }
+                Long("ledger") => args.ledger = Some(store(parser.value()?)),
+                Long("node") => args.node = Some(parser.value()?.parse()?),
+                Long("view") => args.view = view(&parser.value()?.string()?)?,
                 Long("vendor") => args.vendors.push(vendor(&parser.value()?.string()?)?),
                 Long(option) if ROOTS.contains(&option) => {
                     let option = option.to_owned();
@@ -119,6 +140,9 @@ impl Args {
         if let Some(option) = of_replay.filter(|_| args.replay.is_none()) {
             return Err(format!("{option} is about --replay").into());
         }
+        if args.node.is_some() && args.ledger.is_none() {
+            return Err("--node is about --ledger".into());
+        }
         args.check()?;
         Ok(Asked::Show(Box::new(args)))
     }
@@ -127,6 +151,12 @@ impl Args {
         let has_root = self.roots.are_given();
         if usize::from(self.sim.is_some()) + usize::from(self.replay.is_some()) + usize::from(has_root) > 1 {
             return Err("--sim, --replay, and roots with --nvml are three machines: choose one".into());
+        }
+        if self.replay.is_some() && self.ledger.is_some() {
+            return Err("--ledger says who holds what now, --replay what was then: not both".into());
+        }
+        if self.view == Page::Ledger && self.ledger.is_none() {
+            return Err("--view ledger needs --ledger FILE".into());
         }
         Ok(())
     }
@@ -149,6 +179,26 @@ fn seconds(text: &str) -> Result<Duration, lexopt::Error> {
     seconds
         .map(Duration::from_secs_f64)
         .ok_or_else(|| format!("--every {text:?}: seconds between 0.05 and 86400 are asked for").into())
+}
+
+/// A file; gpu-lease's `sqlite:FILE` is one, too.
+fn store(word: OsString) -> PathBuf {
+    match word.to_str().and_then(|text| text.strip_prefix("sqlite:")) {
+        Some(file) => file.into(),
+        None => word.into(),
+    }
+}
+
+fn view(text: &str) -> Result<Page, lexopt::Error> {
+    Ok(match text {
+        "both" => Page::Both,
+        "gpus" => Page::Units,
+        "who" => Page::Holders,
+        "notes" => Page::Troubles,
+        "meter" => Page::Meter,
+        "ledger" => Page::Ledger,
+        _ => return Err(format!("--view {text:?}: both, gpus, who, notes, meter or ledger").into()),
+    })
 }
 
 fn speed(text: &str) -> Result<f64, lexopt::Error> {

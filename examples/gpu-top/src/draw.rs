@@ -4,6 +4,8 @@ mod cells;
 mod detail;
 mod help;
 mod holders;
+mod ledger;
+mod meter;
 mod theme;
 mod units;
 
@@ -35,9 +37,18 @@ pub(crate) struct Lines {
 
 /// How high a frame is that shows everything.
 pub fn height(view: &View, state: &State, theme: Theme, width: u16) -> u16 {
+    let around = view.marks.len() + 8;
+    let one = match state.page {
+        Page::Meter => Some(meter::lines(view, state, theme, width)),
+        Page::Ledger => Some(ledger::lines(view, state, theme, width)),
+        _ => None,
+    };
+    if let Some(of) = one {
+        return u16::try_from(of.lines.len() + around).unwrap_or(u16::MAX).min(1000);
+    }
     let (units, holders) =
         (units::lines(view, state, theme, width), holders::lines(view, state, theme, width));
-    let lines = units.lines.len() + holders.lines.len() + view.troubles.len().min(5) + view.marks.len() + 8;
+    let lines = units.lines.len() + holders.lines.len() + view.troubles.len().min(5) + around;
     u16::try_from(lines).unwrap_or(u16::MAX).min(1000)
 }
 
@@ -73,6 +84,8 @@ fn body_of(frame: &mut Frame<'_>, area: Rect, view: &View, state: &State, theme:
     match state.page {
         Page::Units => list(frame, area, units::lines(view, state, theme, area.width), None),
         Page::Holders => list(frame, area, holders::lines(view, state, theme, area.width), None),
+        Page::Meter => list(frame, area, meter::lines(view, state, theme, area.width), Some(state.scroll)),
+        Page::Ledger => list(frame, area, ledger::lines(view, state, theme, area.width), Some(state.scroll)),
         Page::Troubles => {
             list(frame, area, troubles(view, theme, area.width, usize::MAX), Some(state.scroll))
         }
@@ -139,6 +152,10 @@ fn top(view: &View, state: &State, around: &Around, theme: Theme, width: u16) ->
         let text = format!(" no answer for {waits}: what is below is older ");
         lines.push(Line::from(Span::styled(cut(&text, width), theme.bad())));
     }
+    if let Some((of, why)) = view.ledger.as_ref().and_then(|of| Some((of, of.why.as_ref()?))) {
+        let text = format!(" the ledger cannot be read (what is held is as of entry {}): {why} ", of.entries);
+        lines.push(Line::from(Span::styled(cut(&text, width), theme.bad())));
+    }
     if let Some(end) = &view.end {
         lines.push(Line::from(Span::styled(cut(&format!(" {end} "), width), theme.bad())));
     }
@@ -157,7 +174,7 @@ fn bottom(view: &View, state: &State, theme: Theme, width: u16) -> Line<'static>
     let mut text = match state.list {
         _ if state.has_details => " Enter closes · ↑↓ scroll".to_owned(),
         List::Units | List::Holders => {
-            " ? help · Tab list · Enter details · s sort · / filter · 1-4 pages · q quit".to_owned()
+            " ? help · m meter · Enter details · s sort · / filter · 1-6 pages · q quit".to_owned()
         }
     };
     if !state.filter.is_empty() {

@@ -5,6 +5,7 @@
 //! cargo run -p gpu-top -- --sim mixed               # a simulated one
 //! cargo run -p gpu-top -- --replay node.gpurec      # a recording of gpu-report's
 //! cargo run -p gpu-top -- --sim mixed --once        # one frame as text
+//! cargo run -p gpu-top -- --ledger gpus.db          # beside what gpu-lease holds
 //! ```
 //!
 //! What is not known is said to be so, never shown as 0: `n/a`, `denied`, `asleep`… with the reason in
@@ -12,6 +13,8 @@
 
 mod args;
 mod draw;
+#[cfg_attr(not(feature = "ledger"), path = "no_ledger.rs")]
+mod ledger;
 mod model;
 mod once;
 #[path = "../../shared/roots.rs"]
@@ -46,7 +49,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn Error>> {
     let args = match Args::parse(std::env::args_os().skip(1))? {
-        Asked::Help => return write(args::HELP),
+        Asked::Help => return write(&format!("{}{}", args::HELP, args::MORE)),
         Asked::Show(args) => args,
     };
     if args.once { write(&once::once(&args)?) } else { screen::show(&args) }

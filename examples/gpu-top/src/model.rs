@@ -1,6 +1,10 @@
 //! What is shown: plain data, made of a look and of what came before.
 
+#[path = "../../shared/given.rs"]
+mod given;
 pub mod holder;
+pub mod ledger;
+pub mod meter;
 pub mod slots;
 pub mod trace;
 pub mod unit;
@@ -9,6 +13,8 @@ use gpu_accounting::attribution::Attribution;
 use gpu_accounting::{Node, UnitId, Watch};
 
 use holder::HolderView;
+use ledger::{Beside, LedgerView};
+use meter::{MeterView, Metering};
 use slots::Geometries;
 use trace::Traces;
 use unit::UnitView;
@@ -26,6 +32,10 @@ pub struct View {
     pub units: Vec<UnitView>,
     /// Who is on them.
     pub holders: Vec<HolderView>,
+    /// What they held and used since the first look.
+    pub meter: MeterView,
+    /// The ledger beside them, where there is one.
+    pub ledger: Option<LedgerView>,
     /// What came of looking for each vendor.
     pub outcomes: Vec<String>,
     /// What could not be read, and what is at odds.
@@ -46,9 +56,16 @@ impl View {
 pub struct Viewer {
     traces: Traces,
     geometries: Geometries,
+    metering: Metering,
+    beside: Option<Beside>,
 }
 
 impl Viewer {
+    /// With a meter of its own, and a ledger to hold beside what is seen.
+    pub fn new(metering: Metering, beside: Option<Beside>) -> Self {
+        Self { metering, beside, ..Self::default() }
+    }
+
     /// What is shown after a look.
     pub fn view(
         &mut self,
@@ -65,7 +82,11 @@ impl Viewer {
             let slots = self.geometries.slots(node, device);
             unit::device(watch, attribution, &self.traces, (number, device), slots, &mut units);
         }
+        let ledger = self.beside.as_mut().map(|beside| beside.look(watch, attribution));
+        let held = self.beside.as_ref().zip(ledger.as_ref()).map(|(beside, view)| beside.held(view));
+        let meter = self.metering.look(node, watch, attribution, held);
         let mut holders = holder::holders(watch, attribution);
+        holder::put_beside(&mut holders, &meter, ledger.as_ref());
         let shown: Vec<_> = holders.iter().map(holder::HolderView::shown).collect();
         self.traces.holders(&shown);
         for of in &mut holders {
@@ -79,6 +100,8 @@ impl Viewer {
             marks: recorded.into_iter().chain(simulated).collect(),
             units,
             holders,
+            meter,
+            ledger,
             outcomes: node.outcomes().iter().map(|of| format!("{}: {}", of.vendor, of.outcome)).collect(),
             troubles: troubles(watch, attribution),
             end: None,

@@ -8,15 +8,14 @@ use ratatui::buffer::Buffer;
 
 use crate::args::Args;
 use crate::draw::{self, Around, Theme};
-use crate::model::{View, Viewer};
+use crate::model::View;
 use crate::source::{Source, Time};
 use crate::state::State;
 
 /// The frame after as many looks as the command line asks for.
 pub fn once(args: &Args) -> Result<String, Box<dyn Error>> {
-    let Source { node, mut time, simulated } = Source::open(args)?;
+    let Source { node, mut time, simulated, mut viewer } = Source::open(args)?;
     let mut watch = node.watch();
-    let mut viewer = Viewer::default();
     let mut view = View::default();
     for look in 0..args.looks {
         if look > 0 {
@@ -36,7 +35,7 @@ pub fn once(args: &Args) -> Result<String, Box<dyn Error>> {
     }
     let around = Around { every: format!("{} s", args.every.as_secs_f64()), waits: None };
     let theme = Theme { color: false };
-    let state = State::default();
+    let state = State { page: args.view, ..State::default() };
     let height = args.height.unwrap_or_else(|| draw::height(&view, &state, theme, args.width));
     let mut terminal = Terminal::new(TestBackend::new(args.width, height))?;
     terminal.draw(|frame| draw::frame(frame, &view, &state, &around, theme))?;

@@ -30,7 +30,7 @@ pub fn show(args: &Args) -> Result<(), Box<dyn Error>> {
 fn run(mut terminal: DefaultTerminal, source: Source, args: &Args) -> Result<(), Box<dyn Error>> {
     let mut every = args.every;
     let (orders, news) = worker::start(source, every, args.speed);
-    let (mut view, mut state) = (View::default(), State::default());
+    let (mut view, mut state) = (View::default(), State { page: args.view, ..State::default() });
     let theme = Theme { color: args.color };
     let mut begun: Option<Instant> = None;
     let mut is_due = true;

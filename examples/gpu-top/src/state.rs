@@ -23,6 +23,10 @@ pub enum Page {
     Units,
     Holders,
     Troubles,
+    /// What was held and used since the first look.
+    Meter,
+    /// The ledger beside what is seen.
+    Ledger,
 }
 
 /// By what the list of holders is ordered.
@@ -150,10 +154,13 @@ impl State {
             KeyCode::Char('2') => self.show(Page::Units),
             KeyCode::Char('3') => self.show(Page::Holders),
             KeyCode::Char('4') => self.show(Page::Troubles),
+            KeyCode::Char('5' | 'm') => self.toggle(Page::Meter),
+            KeyCode::Char('6' | 'l') => self.toggle(Page::Ledger),
             KeyCode::Tab | KeyCode::BackTab => self.other_list(),
             KeyCode::Char('s') => self.sort = self.sort.next(),
             KeyCode::Char('r') => self.is_reversed = !self.is_reversed,
             KeyCode::Char('/') => self.is_typing = true,
+            KeyCode::Enter if matches!(self.page, Page::Meter | Page::Ledger) => {}
             KeyCode::Enter => {
                 self.has_details = !self.has_details;
                 self.scroll = 0;
@@ -206,10 +213,15 @@ impl State {
         match page {
             Page::Units => self.list = List::Units,
             Page::Holders => self.list = List::Holders,
-            Page::Both | Page::Troubles => {}
+            Page::Both | Page::Troubles | Page::Meter | Page::Ledger => {}
         }
         self.has_details = false;
         self.scroll = 0;
+    }
+
+    /// Shows a page, or both lists again where it is shown.
+    fn toggle(&mut self, page: Page) {
+        self.show(if self.page == page { Page::Both } else { page });
     }
 
     fn other_list(&mut self) {
@@ -223,8 +235,15 @@ impl State {
 
     /// Moves the cursor, or what is scrolled.
     fn step(&mut self, view: &View, by: isize) {
-        if self.has_details || self.page == Page::Troubles {
-            self.scroll = moved(self.scroll, by, usize::MAX);
+        let is_text = matches!(self.page, Page::Troubles | Page::Meter | Page::Ledger);
+        if self.has_details || is_text {
+            let lines = match self.page {
+                _ if self.has_details => usize::MAX,
+                Page::Meter => view.meter.rows.len() + view.meter.events.len() + 1,
+                Page::Ledger => view.ledger.as_ref().map_or(0, |of| of.lines.len()) + 1,
+                _ => view.troubles.len(),
+            };
+            self.scroll = moved(self.scroll, by, lines);
             return;
         }
         match self.list {

@@ -1,5 +1,6 @@
 //! Frames of simulated machines, drawn without a terminal.
 
+use gpu_accounting::meter::Gap;
 use gpu_accounting::{Absence, Bytes, Metric, Nanoseconds, Node};
 use gpu_sim::{Machine, World};
 use ratatui::Terminal;
@@ -9,6 +10,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::Color;
 
 use crate::draw::{self, Around, Theme};
+use crate::model::meter::{Lack, MeterRow, RowKind};
 use crate::model::{View, Viewer};
 use crate::once::text;
 use crate::state::{State, Wish};
@@ -64,7 +66,7 @@ fn every_machine_is_drawn_at_every_size_and_says_that_it_is_simulated() {
     for &preset in Machine::presets() {
         let view = view_of(&world(preset), 3);
         for (width, height) in [(1, 1), (2, 3), (20, 5), (40, 12), (80, 24), (132, 43), (250, 80)] {
-            for keys in ["", "2", "3", "4", "\n", "\t\n", "?", "/x", "/h100\n"] {
+            for keys in ["", "2", "3", "4", "m", "6", "\n", "\t\n", "?", "/x", "/h100\n"] {
                 let mut state = State::default();
                 press(&mut state, &view, keys);
                 let frame = drawn(&view, &state, width, height);
@@ -328,4 +330,126 @@ fn who_waits_for_a_driver_is_told() {
     let draw = |frame: &mut ratatui::Frame<'_>| draw::frame(frame, &view, &State::default(), &around, theme);
     terminal.draw(draw).expect("it cannot fail");
     assert!(text(terminal.backend().buffer(), false).contains("no answer for 4 s"));
+}
+
+/// Numbers by hand, as the machine is described: who takes 300 ‰ of a GPU, has 9 GiB, and was given half.
+#[test]
+fn what_is_held_stands_beside_what_is_used() {
+    let world = world("mixed");
+    let energy = |world: &World, gpu| u128::from(world.gpu(gpu).energy.get());
+    let before = [0, 1, 2].map(|gpu| energy(&world, gpu));
+    let view = view_of(&world, 61);
+    let grown: Vec<u128> = before.iter().zip(0..).map(|(before, gpu)| energy(&world, gpu) - before).collect();
+    let minute = 60_000_000_000_u128;
+    let meter = &view.meter;
+    assert_eq!((u128::from(meter.length.get()), meter.looks, meter.held_by), (minute, 60, "what was given"));
+    let of = |who: &str| meter.rows.iter().find(|row| row.who.starts_with(who)).expect("it is there");
+    let docker = of("dddd");
+    assert_eq!((docker.held, docker.part.as_deref()), (Ok(minute), Some("50%")));
+    let busy = docker.busy.expect("told");
+    assert!(busy.value.abs_diff(minute * 300 / 1000) <= minute / 1000, "{busy:?}");
+    assert_eq!(docker.memory.expect("told").average(), Bytes::gib(9));
+    // Nobody tells how busy a MIG instance's processes are: that is no nought.
+    let serve = of("aaaa");
+    assert!(matches!(serve.busy, Err(Absence::NotSupported { .. })), "{serve:?}");
+    // 60 of 132 multiprocessors, as NVIDIA's table of the profile has it.
+    assert_eq!((serve.held, serve.part.as_deref()), (Ok(minute), Some("45.4%")));
+    assert_eq!(serve.memory.expect("told").average(), Bytes::gib(31));
+    // A service was given nothing, and works all the same.
+    let service = of("unit render-farm");
+    assert_eq!((service.held, service.memory.expect("told").average()), (Ok(0), Bytes::gib(5)));
+    // Of each device: its parts, what is nobody's and what was idle are all that its own counter counted.
+    let devices: Vec<_> = meter.rows.iter().filter(|row| row.kind == RowKind::Device).collect();
+    assert_eq!(devices.len(), 5);
+    for (device, grown) in devices.iter().zip(grown) {
+        let rows = meter.rows.iter().filter(|row| row.unit.device() == device.unit.device());
+        let rest = rows.filter(|row| row.kind != RowKind::Device);
+        let sum: u128 = rest.filter_map(|row| row.energy.ok()).map(|of| of.value).sum();
+        assert_eq!((device.energy.expect("told").value, sum), (grown, grown), "{device:?}");
+    }
+    // Of a board that is cut, what each unit keeps of memory comes to what the board has.
+    let all = view.units[0].memory_total.expect("told").get();
+    let average = |row: &&MeterRow| row.memory.expect("told").average().get();
+    let rest = meter.rows.iter().filter(|row| row.unit.device() == devices[0].unit.device());
+    let sum: u64 = rest.skip(1).map(|row| average(&row)).sum();
+    assert!(average(&devices[0]) == all && sum.abs_diff(all) < 10, "{sum} of {all}");
+    assert!(matches!(devices[3].energy, Err(Absence::Asleep)), "{:?}", devices[3]);
+    assert_eq!((devices[3].covered, devices[3].lack), (Some(0), Some(Lack { of: None, why: Gap::Asleep })));
+}
+
+#[test]
+fn the_meter_has_a_view_of_its_own_and_columns_where_there_is_room() {
+    let world = world("mixed");
+    let view = view_of(&world, 61);
+    let mut state = State::default();
+    press(&mut state, &view, "m");
+    let wide = drawn(&view, &state, 160, 60);
+    assert!(wide.contains("over 1 min and 61 looks; held by what was given"), "{wide}");
+    let row = line(&wide, "dddddddddddd");
+    for has in [" 50% ", " 1 min ", " 18.0 s~ ", " 30% ", " 9G ", " Wh≈ ", "100%"] {
+        assert!(row.contains(has), "{has:?} in {row}");
+    }
+    assert!(line(&wide, "aaaaaaaaaaaa").contains(" n/a "), "{wide}");
+    assert_eq!(wide.matches("(unattributed)").count(), 5, "one line a device:\n{wide}");
+    assert!(
+        line(&wide, "#3 Intel").contains("asleep") && line(&wide, "#3 Intel").contains("0% asleep"),
+        "{wide}"
+    );
+    assert!(line(&wide, "#0 NVIDIA").contains("busy 0% n/a"), "{wide}");
+    for width in [46, 60, 80] {
+        let narrow = drawn(&view, &state, width, 60);
+        let row = line(&narrow, "dddddddddddd");
+        assert!(row.contains(" Wh≈") && row.contains(" 1 min "), "{width}: {row}");
+        assert!(!narrow.contains("STANDBY"), "{narrow}");
+    }
+    press(&mut state, &view, "/worker\u{8}\u{8}\u{8}\u{8}\u{8}\u{8}dddd\n");
+    let filtered = drawn(&view, &state, 160, 60);
+    assert!(filtered.contains("dddddddddddd") && !filtered.contains("cccccccccccc"), "{filtered}");
+    press(&mut state, &view, "\u{1b}m");
+    let both = drawn(&view, &state, 220, 60);
+    let row = line(&both, "worker-a");
+    assert!(row.contains(" 1 min    18.0 s~ ") && both.contains("HELD FOR"), "{row}");
+    assert!(!drawn(&view, &state, 120, 60).contains("HELD FOR"));
+}
+
+/// A pause is a gap: nothing is made up of what nobody saw. Only the counter of energy went on, and what it
+/// counted is nobody's.
+#[test]
+fn what_was_not_looked_at_is_not_metered() {
+    let world = world("l40s-4");
+    let node = Node::builder().machine(world.host()).build();
+    let (mut watch, mut viewer) = (node.watch(), Viewer::default());
+    let mut look = |seconds: u64| {
+        world.clock().advance(Nanoseconds(seconds * 1_000_000_000));
+        let attribution = watch.look();
+        viewer.view(&node, node.simulated(), &watch, &attribution)
+    };
+    look(0);
+    let view = look(60);
+    let device = &view.meter.rows[0];
+    assert_eq!(device.covered, Some(0));
+    assert!(matches!(device.lack, Some(Lack { why: Gap::Unobserved, .. })), "{device:?}");
+    assert!(device.busy.is_err() && device.memory.is_err(), "{device:?}");
+    let mut state = State::default();
+    press(&mut state, &view, "m");
+    assert!(line(&drawn(&view, &state, 160, 40), "#0 ").contains("unseen"));
+    let view = look(1);
+    assert_eq!(view.meter.rows[0].busy.expect("told").told, 1_000_000_000);
+}
+
+#[test]
+fn a_long_meter_is_scrolled() {
+    let view = view_of(&world("mi300x-8-cpx"), 3);
+    let mut state = State::default();
+    press(&mut state, &view, "m");
+    let top = drawn(&view, &state, 100, 12);
+    assert!(top.contains("#0 AMD") && !top.contains("#7 AMD"), "{top}");
+    press(&mut state, &view, "G");
+    let end = drawn(&view, &state, 100, 12);
+    assert!(end.contains("#7 xcp:7") && end.contains("(idle)") && !end.contains("#0 AMD"), "{end}");
+    let back = "k".repeat(view.meter.rows.len());
+    press(&mut state, &view, &back);
+    assert!(drawn(&view, &state, 100, 12).contains("#0 AMD"), "the end is no further than what there is");
+    press(&mut state, &view, "\n");
+    assert!(!state.has_details, "there is nothing chosen");
 }

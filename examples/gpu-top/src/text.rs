@@ -67,6 +67,35 @@ pub fn energy(energy: Microjoules) -> String {
     }
 }
 
+/// A length of time: with tenths of a second below a minute, so that little is not nothing.
+pub fn length(nanoseconds: u128) -> String {
+    match nanoseconds / 1_000_000 {
+        _ if nanoseconds == 0 => "0 s".to_owned(),
+        milliseconds @ 0..1000 => format!("{milliseconds} ms"),
+        milliseconds @ 1000..60_000 => format!("{}.{} s", milliseconds / 1000, milliseconds / 100 % 10),
+        _ => span(u64::try_from(nanoseconds).unwrap_or(u64::MAX)),
+    }
+}
+
+/// Energy as people pay for it, from the thousandth of a watt-hour on, rounded to nearest.
+pub fn watt_hours(microjoules: u128) -> String {
+    let thousandths = (microjoules + 1_800_000) / 3_600_000;
+    match thousandths {
+        0..10_000 => format!("{}.{:03} Wh", thousandths / 1000, thousandths % 1000),
+        10_000..10_000_000 => format!("{}.{} Wh", thousandths / 1000, thousandths / 100 % 10),
+        _ => format!("{}.{:02} kWh", thousandths / 1_000_000, thousandths / 10_000 % 100),
+    }
+}
+
+/// A part of a whole: `30%`, `29.5%`; nothing of nothing.
+pub fn percent(part: u128, whole: u128) -> String {
+    let Some(thousandths) = (part * 1000).checked_div(whole) else { return String::new() };
+    match thousandths % 10 {
+        0 => format!("{}%", thousandths / 10),
+        tenth => format!("{}.{tenth}%", thousandths / 10),
+    }
+}
+
 /// Cut to so many columns, with a mark where something is missing.
 pub fn cut(text: &str, columns: usize) -> String {
     if text.chars().count() <= columns {
@@ -87,6 +116,12 @@ mod tests {
         assert_eq!(bytes(Bytes(u64::MAX)), "16777215.9T");
         let shown = [0, 999_999, 35_000_000, 3_600_000_000, 36_000_000_000_000].map(Microjoules).map(energy);
         assert_eq!(shown, ["0 J", "0 J", "35 J", "1.0 Wh", "10.0 kWh"]);
+        let shown = [0, 1_799_999, 1_800_000, 328_000_000, 35_999_000_000, 36_000_000_000].map(watt_hours);
+        assert_eq!(shown, ["0.000 Wh", "0.000 Wh", "0.001 Wh", "0.091 Wh", "10.0 Wh", "10.0 Wh"]);
+        assert_eq!(watt_hours(36_000_000_000_000), "10.00 kWh");
+        let shown = [0, 300_000_000, 18_350_000_000, 59_999_000_000, 60_000_000_000].map(length);
+        assert_eq!(shown, ["0 s", "300 ms", "18.3 s", "59.9 s", "1 min"]);
+        assert_eq!([percent(3, 10), percent(1, 8), percent(0, 0)], ["30%", "12.5%", ""]);
         assert_eq!(watts(Microwatts(1_499_999)), 1);
         assert_eq!([span(59_000_000_000), span(3_700_000_000_000)], ["59 s", "1 h 1 min"]);
         assert_eq!(time_of_day(WallTime(86_399_000_000_000)), "23:59:59Z");

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::model::{View, Viewer};
+use crate::model::View;
 use crate::source::Source;
 
 /// What the screen asks of the thread.
@@ -39,9 +39,8 @@ pub fn start(source: Source, every: Duration, speed: f64) -> (Sender<Order>, Rec
 }
 
 fn look(source: Source, mut every: Duration, speed: f64, orders: &Receiver<Order>, news: &Sender<News>) {
-    let Source { node, mut time, simulated } = source;
+    let Source { node, mut time, simulated, mut viewer } = source;
     let mut watch = node.watch();
-    let mut viewer = Viewer::default();
     let mut is_paused = false;
     loop {
         let begun = Instant::now();

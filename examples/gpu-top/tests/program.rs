@@ -1,12 +1,15 @@
 //! The program as a user starts it; and in a real terminal, tmux's, beside what gpu-report reads.
 
+#[path = "common/tmux.rs"]
+mod tmux;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 
 use gpu_accounting::record::Recorder;
 use gpu_accounting::{Nanoseconds, Node};
 use serde_json::Value;
+use tmux::Tmux;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gpu-top");
 
@@ -80,6 +83,10 @@ fn odd_input_is_named() {
         &["--once", "--width", "0"],
         &["--speed", "2"],
         &["--vendor", "acme"],
+        &["--view", "all"],
+        &["--node", "a"],
+        &["--sim", "mixed", "--view", "ledger"],
+        &["--sim", "mixed", "--ledger", "/nonexistent/gpus.db"],
         &["--sysfs-root", "/nonexistent"],
         &["--what"],
     ] {
@@ -87,48 +94,6 @@ fn odd_input_is_named() {
         assert_eq!(output.status.code(), Some(2), "{words:?}");
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(error.starts_with("gpu-top: ") && output.stdout.is_empty(), "{words:?}: {error}");
-    }
-}
-
-/// A terminal of tmux's, on a server of its own.
-struct Tmux(String);
-
-impl Tmux {
-    fn start(name: &str, columns: u16, rows: u16, command: &str) -> Self {
-        let tmux = Self(format!("gpu-top-{name}-{}", std::process::id()));
-        let (columns, rows) = (columns.to_string(), rows.to_string());
-        tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", &columns, "-y", &rows, command]);
-        tmux
-    }
-
-    fn run(&self, words: &[&str]) -> String {
-        let output =
-            Command::new("tmux").args(["-u", "-L", &self.0]).args(words).output().expect("tmux is there");
-        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("text")
-    }
-
-    fn keys(&self, keys: &[&str]) {
-        self.run(&[&["send-keys"], keys].concat());
-    }
-
-    /// The screen, once it is as it shall be.
-    fn screen(&self, what: &str, is_there: impl Fn(&str) -> bool) -> String {
-        let started = Instant::now();
-        loop {
-            let screen = self.run(&["capture-pane", "-p"]);
-            if is_there(&screen) {
-                return screen;
-            }
-            assert!(started.elapsed() < Duration::from_secs(60), "{what} does not come:\n{screen}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-impl Drop for Tmux {
-    fn drop(&mut self) {
-        let _ = Command::new("tmux").args(["-L", &self.0, "kill-server"]).output();
     }
 }
 
@@ -224,12 +189,7 @@ fn on_a_real_terminal_keys_work_and_it_follows_the_size() {
     let sorted = tmux.screen("the order", |screen| screen.contains("MEMORY↓"));
     let at = |name: &str| sorted.lines().position(|line| line.contains(name));
     assert!(at("llm-serve") < at("hpc-rank") && at("hpc-rank") < at("worker-b"), "{sorted}");
-    // Without colours no cell has one: the screen with its escapes has only modifiers in them.
-    let raw = tmux.run(&["capture-pane", "-p", "-e"]);
-    let colours = raw.split("\u{1b}[").skip(1).filter_map(|rest| rest.split_once('m'));
-    let codes = colours.flat_map(|(codes, _)| codes.split(';')).filter_map(|code| code.parse::<u32>().ok());
-    let colours: Vec<u32> =
-        codes.filter(|code| (30..50).contains(code) && ![39, 49].contains(code)).collect();
+    let colours = tmux.colours();
     assert!(colours.is_empty(), "{colours:?}");
     for (columns, rows) in [("50", "15"), ("200", "50")] {
         tmux.run(&["resize-window", "-x", columns, "-y", rows]);

@@ -19,6 +19,9 @@ usage: mig VERB [OPTIONS]
 which boards (without any of these: this machine's)
   --sim NAME          a simulated machine: a preset's name or a JSON file; changes last as long
                       as this program
+  --replay FILE       a recording (of gpu-report's): how the boards were cut then; what they can be
+                      cut into by the tables. Nothing of it can be changed
+  --at N              with --replay: another of its moments, counted from 0
   --nvml LIBRARY      load NVIDIA's library from this file
   --board KEY         no machine: a board of the tables, empty and under MIG; may be repeated
   --live LAYOUT       how that board is cut: 3g.40gb@4,1g.10gb@0 (a slot after the @, and ! after
@@ -73,6 +76,8 @@ const VERBS: [(&str, Verb); 5] = [
 pub struct Args {
     pub verb: Verb,
     pub sim: Option<String>,
+    pub replay: Option<PathBuf>,
+    pub at: Option<u64>,
     pub nvml: Option<PathBuf>,
     pub boards: Vec<String>,
     pub live: Option<String>,
@@ -94,6 +99,8 @@ impl Args {
         Self {
             verb,
             sim: None,
+            replay: None,
+            at: None,
             nvml: None,
             boards: Vec::new(),
             live: None,
@@ -123,6 +130,8 @@ impl Args {
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("sim") => once(&mut args.sim, "--sim", parser.value()?.string()?)?,
+                Long("replay") => once(&mut args.replay, "--replay", parser.value()?.into())?,
+                Long("at") => once(&mut args.at, "--at", parser.value()?.parse()?)?,
                 Long("nvml") => once(&mut args.nvml, "--nvml", parser.value()?.into())?,
                 Long("board") => args.boards.push(parser.value()?.string()?),
                 Long("live") => once(&mut args.live, "--live", parser.value()?.string()?)?,
@@ -150,9 +159,21 @@ impl Args {
         let Self { verb, .. } = self;
         let cuts = matches!(verb, Verb::Plan | Verb::Apply);
         let configured = self.config.is_some();
-        let sources = [self.sim.is_some(), self.nvml.is_some(), !self.boards.is_empty()];
+        let sources =
+            [self.sim.is_some(), self.nvml.is_some(), !self.boards.is_empty(), self.replay.is_some()];
         let rules = [
-            (sources.iter().filter(|given| **given).count() > 1, "--sim, --nvml or --board: one of them"),
+            (
+                sources.iter().filter(|given| **given).count() > 1,
+                "--sim, --replay, --nvml or --board: one of them",
+            ),
+            (
+                self.at.is_some() && self.replay.is_none(),
+                "--at names a moment of a recording: it needs --replay",
+            ),
+            (
+                *verb == Verb::Apply && self.replay.is_some() && !self.dry_run,
+                "--replay is a recording, which nobody can change: plan it, or apply it with --dry-run",
+            ),
             (self.live.is_some() && self.boards.len() != 1, "--live says how the one --board is cut"),
             (self.want.is_some() && !cuts, "--want is for plan and apply"),
             ((self.add || self.moving || self.dry_run) && !cuts, "that option is for plan and apply"),

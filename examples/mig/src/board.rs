@@ -107,6 +107,7 @@ impl Board {
         let mig = Mig::of(&device);
         let cut = match &mig {
             Mig::Untold(why) => Err(why.clone()),
+            Mig::On | Mig::AwaitsOff if node.recorded().is_some() => recorded(node, &device, table),
             Mig::On | Mig::AwaitsOff => driven(node, &device, table),
             Mig::Off | Mig::AwaitsOn => match table {
                 // What the driver offers it tells under MIG alone.
@@ -154,6 +155,29 @@ impl Board {
         let kind = self.kind.map_or_else(String::new, |kind| format!("  ({kind})"));
         format!("GPU {}  {}{kind}", self.position, self.name)
     }
+}
+
+/// How a board was cut when it was recorded. What it can be cut into only its driver could tell, and
+/// the table stands in for it.
+fn recorded(node: &Node, device: &Device, table: Option<&'static Table>) -> Result<Cut, String> {
+    let table = table.ok_or("what it can be cut into was not recorded, and no table has the board")?;
+    let mut cut = Cut::of_table(table, Layout::default())?;
+    let sample = node.sample();
+    let live = device.partitions().map(|part| {
+        let name = part.profile.get().map_err(|absence| format!("{}: profile: {absence}", part.id))?;
+        let name = name.parse().map_err(|error| format!("{}: {error}", part.id))?;
+        let profile = cut.profiles.find(&name).map_err(|error| format!("{}: {error}", part.id))?;
+        let place = part.placement.get().map_err(|absence| format!("{}: its place: {absence}", part.id))?;
+        let live = Live::new(profile.index.into(), *place, part.id.index());
+        // What was in use is taken to be so still.
+        let is_used = sample.processes.iter().any(|process| process.unit.lies_in(part.id));
+        Ok(if is_used { live.pinned() } else { live })
+    });
+    let live = live.collect::<Result<Vec<_>, String>>()?;
+    cut.layout = Layout::new(device.fingerprint(), live);
+    let fits = cut.geometry.room(&cut.layout).map(drop);
+    fits.map_err(|error| format!("what was recorded is not what its table knows: {error}"))?;
+    Ok(cut)
 }
 
 fn driven(node: &Node, device: &Device, table: Option<&'static Table>) -> Result<Cut, String> {

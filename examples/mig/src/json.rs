@@ -3,8 +3,10 @@
 //! ```text
 //! always
 //! schema       1
-//! simulated    true where nothing of it is hardware: a simulated machine or library, a table
-//! source       machine, simulation or table
+//! simulated    true where nothing of it is hardware: a simulated machine or library, a table; or was,
+//!              when it was recorded
+//! source       machine, simulation, recording or table
+//! recorded     when it was recorded and by what, in words, when it is a recording, else null
 //! machine      name of the simulated machine in process, else null
 //!
 //! profiles
@@ -68,8 +70,9 @@ use crate::source::Source;
 fn report(source: &Source, more: Value) -> Value {
     let mut report = json!({
         "schema": 1,
-        "simulated": source.warning.is_some(),
+        "simulated": source.simulated,
         "source": source.kind,
+        "recorded": source.node.as_ref().and_then(gpu_accounting::Node::recorded),
         "machine": source.machine(),
     });
     add(&mut report, more);

@@ -5,6 +5,7 @@
 //! cargo run -p mig -- plan      --board h100-80 --live 1g.10gb@1,1g.10gb@6 --want 3g.40gb,1g.10gb
 //! cargo run -p mig -- apply     --sim mixed --want 3g.40gb,1g.10gb --add [--dry-run]
 //! cargo run -p mig -- export    --sim dgx-a100-8
+//! cargo run -p mig -- plan      --replay node.gpurec --want 1g.10gb --add
 //! cargo run -p mig -- resources --sim dgx-a100-8 --config plugin.yaml
 //! ```
 //!

@@ -1,7 +1,9 @@
 //! [`Source`]: where the boards come from.
 
 use std::error::Error;
+use std::path::Path;
 
+use gpu_accounting::record::Replay;
 use gpu_accounting::{Node, Vendor};
 use gpu_nvidia_mig::Board as Table;
 use gpu_sim::Machine;
@@ -13,9 +15,11 @@ use crate::simulated::is_simulated;
 
 pub struct Source {
     pub boards: Vec<Board>,
-    /// `machine`, `simulation` or `table`.
+    /// `machine`, `simulation`, `recording` or `table`.
     pub kind: &'static str,
-    /// What there is to say above everything that is not hardware.
+    /// Nothing of it is hardware, nor was when it was recorded.
+    pub simulated: bool,
+    /// What there is to say above everything that is not the hardware that is here.
     pub warning: Option<String>,
     /// A board of the tables is on no node.
     pub node: Option<Node>,
@@ -31,6 +35,9 @@ impl Source {
         if let Some(name) = &args.sim {
             builder = builder.machine(Machine::load(name)?);
         }
+        if let Some(file) = &args.replay {
+            builder = builder.replay(&replay(file, args.at.unwrap_or(0))?);
+        }
         if let Some(library) = &args.nvml {
             builder = builder.nvml(library);
         }
@@ -43,8 +50,19 @@ impl Source {
             (None, Some(library)) if is_simulated(library) => Some(format!("NVML {}", library.display())),
             _ => None,
         };
-        let warning = simulated.map(|what| format!("SIMULATED {what}: nothing below is hardware"));
-        let kind = if warning.is_some() { "simulation" } else { "machine" };
+        let warning = match (node.recorded(), &simulated) {
+            (Some(when), Some(what)) => {
+                Some(format!("RECORDED {when}, of SIMULATED {what}: nothing below is hardware"))
+            }
+            (Some(when), None) => Some(format!("RECORDED {when}: the machine may be cut otherwise now")),
+            (None, Some(what)) => Some(format!("SIMULATED {what}: nothing below is hardware")),
+            (None, None) => None,
+        };
+        let kind = match (node.recorded(), &simulated) {
+            (Some(_), _) => "recording",
+            (None, Some(_)) => "simulation",
+            (None, None) => "machine",
+        };
         let inventory = node.inventory();
         let boards: Vec<Board> = (0..)
             .zip(inventory.devices)
@@ -53,7 +71,7 @@ impl Source {
         if boards.is_empty() {
             return Err(nothing(&node, &inventory.problems).into());
         }
-        Ok(Self { boards, kind, warning, node: Some(node) })
+        Ok(Self { boards, kind, simulated: simulated.is_some(), warning, node: Some(node) })
     }
 
     fn on_paper(args: &Args) -> Result<Self, String> {
@@ -68,7 +86,7 @@ impl Source {
             cut.layout = list::layout(text, &cut.profiles, &cut.geometry)?;
         }
         let warning = "ON PAPER: boards of the tables; nothing below is hardware".to_owned();
-        Ok(Self { boards, kind: "table", warning: Some(warning), node: None })
+        Ok(Self { boards, kind: "table", simulated: true, warning: Some(warning), node: None })
     }
 
     /// The boards that `--gpu` names; all of them where it is not given.
@@ -92,6 +110,19 @@ impl Source {
     pub fn machine(&self) -> Option<&str> {
         self.node.as_ref()?.simulated()
     }
+}
+
+/// A recording at one of its moments.
+fn replay(file: &Path, at: u64) -> Result<Replay, String> {
+    let failed = |error: gpu_accounting::record::Error| format!("{}: {error}", file.display());
+    let mut replay = Replay::open(file).map_err(failed)?;
+    while replay.number() < at {
+        if replay.next().map_err(failed)?.is_none() {
+            let last = replay.number();
+            return Err(format!("{}: it ends before --at {at}: its last moment is {last}", file.display()));
+        }
+    }
+    Ok(replay)
 }
 
 fn nothing(node: &Node, problems: &[gpu_accounting::Problem]) -> String {

@@ -34,7 +34,7 @@ impl Files {
     pub fn prepare(&self, options: &SqliteOptions) -> Result<(), Error> {
         let (log, index) = (beside(&self.store, "-wal"), beside(&self.store, "-shm"));
         trust::check(options.trust, &self.folder, &[&self.store, &log, &index, &self.mark])?;
-        if !options.creates {
+        if options.read_only || !options.creates {
             let found = std::fs::symlink_metadata(&self.store);
             return found.map(drop).map_err(|error| fault::io(&self.store, error));
         }

@@ -49,6 +49,18 @@ impl Marks {
         Ok(Self { path, file: Mutex::new(file) })
     }
 
+    /// The same for who only reads: nothing where there is no such file.
+    pub fn there(path: PathBuf) -> Result<Option<Self>, Error> {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        super::file::private(&mut options);
+        match options.open(&path) {
+            Ok(file) => Ok(Some(Self { path, file: Mutex::new(file) })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(fault::io(&path, error)),
+        }
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

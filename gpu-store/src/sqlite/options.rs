@@ -43,6 +43,7 @@ pub struct SqliteOptions {
     pub(super) busy: Duration,
     pub(super) most_bytes: Option<u64>,
     pub(super) creates: bool,
+    pub(super) read_only: bool,
 }
 
 impl SqliteOptions {
@@ -55,6 +56,7 @@ impl SqliteOptions {
             busy: Duration::from_secs(5),
             most_bytes: None,
             creates: true,
+            read_only: false,
         }
     }
 
@@ -89,6 +91,22 @@ impl SqliteOptions {
     #[must_use]
     pub const fn creates(self, creates: bool) -> Self {
         Self { creates, ..self }
+    }
+
+    /// Whether the store is for reading alone; it is not, unless told otherwise. Then a file that is not
+    /// there, or empty, is an error, tables of an older version stay as they are and are refused, and
+    /// whatever would change something is [`NotPermitted`](crate::ErrorKind::NotPermitted). The store and
+    /// its marks are left as they are; SQLite may make `FILE-shm` and an empty `FILE-wal` beside it, so the
+    /// folder has to be writable where no other program has the store open.
+    ///
+    /// ```
+    /// use gpu_store::{SqliteJournal, SqliteOptions};
+    /// let missing = SqliteJournal::open_with("/nonexistent/ledger.db", &SqliteOptions::new().read_only(true));
+    /// assert!(missing.is_err());
+    /// ```
+    #[must_use]
+    pub const fn read_only(self, read_only: bool) -> Self {
+        Self { read_only, ..self }
     }
 }
 

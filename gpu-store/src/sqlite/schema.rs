@@ -58,6 +58,19 @@ pub(super) fn recognise(connection: &Connection, file: &Path) -> Result<i64, Err
     }
 }
 
+/// Passes a file whose tables are of the newest version, for who only reads.
+pub(super) fn is_newest(connection: &Connection, file: &Path) -> Result<(), Error> {
+    match recognise(connection, file)? {
+        VERSION => Ok(()),
+        0 => Err(fault::new(ErrorKind::Invalid, file, "it is empty: nobody has made a store of it")),
+        older => {
+            let detail =
+                format!("its tables are of version {older}: who writes to it brings them to {VERSION}");
+            Err(fault::new(ErrorKind::NotPermitted, file, detail))
+        }
+    }
+}
+
 /// Brings the tables to the newest version, once, whoever else does so too.
 pub(super) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), Error> {
     if recognise(connection, file)? == VERSION {

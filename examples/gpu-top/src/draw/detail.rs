@@ -7,9 +7,10 @@ use super::cells::left;
 use super::theme::Theme;
 use crate::model::View;
 use crate::model::holder::HolderView;
-use crate::model::unit::UnitView;
+use crate::model::meter::{MeterRow, Used};
+use crate::model::unit::{Cell, UnitView};
 use crate::state::{List, State};
-use crate::text::{bytes, cut};
+use crate::text::{bytes, cut, length, watt_hours};
 
 const NAME: usize = 28;
 
@@ -64,10 +65,37 @@ fn unit(of: &UnitView, view: &View, theme: Theme, width: usize) -> Vec<Line<'sta
     lines
 }
 
+/// What the meter says since the first look: what was held and what was used, each by itself.
+fn metered(row: &MeterRow, theme: Theme, width: usize) -> Vec<Line<'static>> {
+    let used = |of: Cell<Used>, text: fn(&Used) -> String| match of {
+        Ok(used) => format!("{}{}", text(&used), used.mark),
+        Err(absence) => format!("- ({absence})"),
+    };
+    let held = row.held.map_or_else(|absence| format!("- ({absence})"), length);
+    let facts = [
+        ("metered: held for", held),
+        ("metered: busy for", used(row.busy, |of| length(of.value))),
+        ("metered: memory, average", used(row.memory, |of| bytes(of.average()))),
+        ("metered: energy", used(row.energy, |of| watt_hours(of.value))),
+        ("metered: standby energy", watt_hours(row.standby)),
+        ("metered: covered", super::meter::covered(row)),
+    ];
+    facts.iter().map(|(name, text)| fact(name, text, theme, width)).collect()
+}
+
 fn holder(of: &HolderView, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let mut lines: Vec<_> = of.facts.iter().map(|(name, text)| fact(name, text, theme, width)).collect();
     lines.push(fact("belongs to", &of.whose, theme, width));
-    lines.push(fact("held", &of.given, theme, width));
+    lines.push(fact("given", &of.given, theme, width));
+    if let Some((held, more)) = &of.held {
+        lines.extend(held.facts().iter().map(|(name, text)| fact(name, text, theme, width)));
+        if *more > 0 {
+            lines.push(fact("and", &format!("{more} units more (l)"), theme, width));
+        }
+    }
+    if let Some(row) = &of.metered {
+        lines.extend(metered(row, theme, width));
+    }
     lines.extend(of.processes.iter().map(|process| fact("process", process, theme, width)));
     lines
 }

@@ -7,28 +7,29 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 
 use super::theme::Theme;
 
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "q, Ctrl-C   quit",
     "↑ ↓ j k     move; PgUp PgDn g G further",
     "Tab         GPUs, or who is on them",
     "Enter       details of what is chosen",
     "1 2 3 4     both, GPUs, who, notes",
+    "m l, 5 6    meter: held beside used; the ledger beside it",
     "s, r        order of who; the other way round",
     "/           filter; Esc clears it",
     "space       pause; n one look meanwhile",
     "+ -         look twice, or half, as often",
-    "",
     "BUSY        part of the time in which anything ran",
-    "MEMORY      used of what there is",
-    "ENERGY      since the first look",
+    "MEMORY      used of what there is; the meter's: on average",
+    "ENERGY      since the first look; STANDBY: idle, and held",
     "HISTORY     of BUSY or ENGINE; of MEMORY where not told",
-    "HELD        what the kernel lets it at, or a file says",
+    "HELD        what it was given, or holds by the ledger",
+    "UNUSED      held and not used; dead: by who is gone",
+    "COVERED     of the time, what the meter's numbers speak of",
     "~ ≈         the driver's estimate; apportioned by rule",
     "n/a         the driver has no such number",
-    "denied      this user may not read it",
-    "wait        it needs another look",
+    "denied      this user may not read it; wait: another look",
     "asleep      the GPU sleeps, and is not woken",
-    "lost        the GPU is gone; hangs, failed: as it says",
+    "lost        the GPU is gone; hangs, failed, unseen: so it is",
 ];
 
 /// Draws the keys into the middle.

@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use super::Lines;
 use super::cells::{bar, cell, history, left, right};
 use super::theme::Theme;
+use super::{ledger, meter};
 use crate::model::View;
 use crate::model::holder::HolderView;
 use crate::state::{List, Sort, State};
@@ -15,6 +16,7 @@ const PLACE: usize = 13;
 const MEMORY: usize = 8;
 const ENGINE: usize = 16;
 const GIVEN: usize = 16;
+const METER: [usize; 4] = [10, meter::BUSY, meter::ENERGY, 7];
 
 /// Which columns there is room for.
 struct Columns {
@@ -24,10 +26,14 @@ struct Columns {
     has_given: bool,
     processes: usize,
     history: usize,
+    /// What the ledger says: the unit, and when it ends.
+    has_ledger: bool,
+    /// What the meter says: time held, time busy, energy, how much of the time that speaks of.
+    has_meter: bool,
 }
 
 impl Columns {
-    fn of(width: u16) -> Self {
+    fn of(width: u16, has_ledger: bool) -> Self {
         let mut room = usize::from(width).saturating_sub(1 + PLACE + 1 + MEMORY + 1 + ENGINE + 1);
         let who = room.saturating_sub(1).min(16);
         room = room.saturating_sub(who + 1);
@@ -37,10 +43,12 @@ impl Columns {
             fits
         };
         let has_given = takes(GIVEN);
+        let has_ledger = has_ledger && takes(ledger::BESIDE.iter().sum::<usize>() + 1);
         let whose = if takes(14) { 14 } else { 0 };
         let bar = if takes(8) { 8 } else { 0 };
         let processes = if takes(15) { 15 } else { 0 };
         let history = if takes(12) { 12 } else { 0 };
+        let has_meter = takes(METER.iter().sum::<usize>() + METER.len() - 1);
         // What is left: the rest of names first, then of processes.
         let mut more = |most: usize| {
             let more = room.min(most);
@@ -51,13 +59,13 @@ impl Columns {
         let processes = if processes > 0 { processes + more(12) } else { 0 };
         let whose = if whose > 0 { whose + more(20) } else { 0 };
         let processes = if processes > 0 { processes + room } else { 0 };
-        Self { who, whose, bar, has_given, processes, history }
+        Self { who, whose, bar, has_given, processes, history, has_ledger, has_meter }
     }
 }
 
 /// Who is on the GPUs, as far as the filter lets through.
 pub fn lines(view: &View, state: &State, theme: Theme, width: u16) -> Lines {
-    let columns = Columns::of(width);
+    let columns = Columns::of(width, view.ledger.is_some());
     let shown = state.holders(view);
     let is_chosen = |number| state.list == List::Holders && number == state.holder;
     let mut lines: Vec<Line<'static>> =
@@ -87,6 +95,14 @@ fn head(columns: &Columns, state: &State, theme: Theme) -> Line<'static> {
     spans.push(right(&title("ENGINE", Sort::Engine), ENGINE, style));
     if columns.has_given {
         spans.push(left("HELD", GIVEN, style));
+    }
+    if columns.has_ledger {
+        let [unit, expires] = ledger::BESIDE;
+        spans.extend([left("HOLDS", unit, style), right("EXPIRES", expires, style)]);
+    }
+    if columns.has_meter {
+        let titles = ["HELD FOR", "BUSY FOR", "ENERGY", "COVERED"];
+        spans.extend(titles.into_iter().zip(METER).map(|(title, columns)| right(title, columns, style)));
     }
     if columns.processes > 0 {
         spans.push(left("PROCESSES", columns.processes, style));
@@ -119,9 +135,13 @@ fn row(of: &HolderView, columns: &Columns, theme: Theme, is_chosen: bool) -> Lin
         None => right("unused", ENGINE, theme.absent()),
     });
     if columns.has_given {
-        let limit = of.memory_limit.map(|limit| format!(" ≤{}", bytes(limit))).unwrap_or_default();
-        let style = if of.is_at_odds { theme.bad() } else { Style::new() };
-        spans.push(left(&format!("{}{limit}", of.given), GIVEN, style));
+        spans.push(given(of, theme));
+    }
+    if columns.has_ledger {
+        spans.extend(ledger::beside(of.held.as_ref(), theme));
+    }
+    if columns.has_meter {
+        spans.extend(metered(of, theme));
     }
     if columns.processes > 0 {
         spans.push(left(&processes(of, columns.processes), columns.processes, theme.dim()));
@@ -131,6 +151,30 @@ fn row(of: &HolderView, columns: &Columns, theme: Theme, is_chosen: bool) -> Lin
     }
     let line = Line::from(spans);
     if is_chosen { line.style(theme.bold()) } else { line }
+}
+
+/// What it holds by the ledger, where there is one; else what it was given.
+fn given(of: &HolderView, theme: Theme) -> Span<'static> {
+    if let Some((held, _)) = &of.held {
+        let style = if held.is_at_odds() { theme.bad() } else { Style::new() };
+        return left(&held.text(), GIVEN, style);
+    }
+    let limit = of.memory_limit.map(|limit| format!(" ≤{}", bytes(limit))).unwrap_or_default();
+    let style = if of.is_at_odds { theme.bad() } else { Style::new() };
+    left(&format!("{}{limit}", of.given), GIVEN, style)
+}
+
+/// What the meter says of it since the first look.
+fn metered(of: &HolderView, theme: Theme) -> Vec<Span<'static>> {
+    let Some(row) = &of.metered else {
+        return METER.map(|columns| right("n/a", columns, theme.absent())).into();
+    };
+    vec![
+        right(&meter::held(row), METER[0], Style::new()),
+        meter::busy(row, theme),
+        meter::energy(row, theme),
+        right(&meter::covered(row), METER[3], theme.dim()),
+    ]
 }
 
 /// As many as there is room for, and how many more.

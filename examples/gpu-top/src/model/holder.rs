@@ -3,6 +3,8 @@
 use gpu_accounting::attribution::{Attribution, Basis, ContradictionKind, EngineUse, Line, Standing};
 use gpu_accounting::{Absence, Bytes, Known, Label, Owner, Permille, UnitId, Watch};
 
+use super::ledger::{HeldView, LedgerView, is_same, touches};
+use super::meter::{MeterRow, MeterView};
 use super::trace::{Shown, thousandths};
 use super::unit::{Cell, place};
 
@@ -10,6 +12,7 @@ use super::unit::{Cell, place};
 #[derive(Clone, Debug)]
 pub struct HolderView {
     pub unit: UnitId,
+    pub owner: Option<Owner>,
     /// What tells it from others on the unit.
     pub key: String,
     /// `#0 gi:1 ci:0`.
@@ -32,6 +35,10 @@ pub struct HolderView {
     /// Number and name of each process.
     pub processes: Vec<String>,
     pub history: Shown,
+    /// What the ledger says of it: the first line, and how many more there are.
+    pub held: Option<(HeldView, usize)>,
+    /// What the meter says of it since the first look.
+    pub metered: Option<MeterRow>,
     /// Everything that is known, line by line.
     pub facts: Vec<(&'static str, String)>,
 }
@@ -53,6 +60,7 @@ pub fn holders(watch: &Watch<'_>, attribution: &Attribution) -> Vec<HolderView> 
         let (who, whose) = names(watch, &of.owner);
         HolderView {
             unit: of.unit,
+            owner: Some(of.owner.clone()),
             key: format!("{:?} unused", of.owner),
             place: place(watch.inventory(), of.unit),
             who,
@@ -65,10 +73,59 @@ pub fn holders(watch: &Watch<'_>, attribution: &Attribution) -> Vec<HolderView> 
             is_at_odds: true,
             processes: Vec::new(),
             history: Shown::default(),
+            held: None,
+            metered: None,
             facts: vec![("owner", of.owner.to_string()), ("unit", of.unit.to_string())],
         }
     }));
     views
+}
+
+/// Puts what meter and ledger say beside what is seen; what is held and not seen gets rows of its own.
+pub fn put_beside(holders: &mut Vec<HolderView>, meter: &MeterView, ledger: Option<&LedgerView>) {
+    let lines = ledger.map_or(&[][..], |ledger| &ledger.lines);
+    let mut is_told = vec![false; lines.len()];
+    for of in &mut *holders {
+        let Some(owner) = &of.owner else { continue };
+        of.metered = meter.row(owner, of.unit).cloned();
+        let mut told = Vec::new();
+        for (line, is_told) in lines.iter().zip(&mut is_told) {
+            let is_owner = line.owner.as_ref().is_some_and(|other| is_same(owner, other));
+            if is_owner && touches(line.unit, of.unit) {
+                *is_told = true;
+                told.push(line);
+            }
+        }
+        // What is held is told before what is not.
+        told.sort_by_key(|line| line.holding.is_empty());
+        of.held = told.first().map(|line| ((*line).clone(), told.len() - 1));
+    }
+    let unseen = lines.iter().zip(is_told).filter(|(_, is_told)| !is_told);
+    holders.extend(unseen.map(|(line, _)| held(line, meter)));
+}
+
+/// What is held and not used.
+fn held(line: &HeldView, meter: &MeterView) -> HolderView {
+    let owner = line.owner.as_ref().map_or_else(|| "nobody yet".to_owned(), ToString::to_string);
+    HolderView {
+        unit: line.unit,
+        owner: line.owner.clone(),
+        key: format!("{} held", line.holding),
+        place: line.place.clone(),
+        who: line.who.clone(),
+        whose: line.whose.clone(),
+        memory: None,
+        memory_share: None,
+        engine: None,
+        given: "-".to_owned(),
+        memory_limit: None,
+        is_at_odds: line.is_at_odds(),
+        processes: Vec::new(),
+        history: Shown::default(),
+        held: Some((line.clone(), 0)),
+        metered: line.owner.as_ref().and_then(|owner| meter.row(owner, line.unit)).cloned(),
+        facts: vec![("owner", owner), ("unit", line.unit.to_string())],
+    }
 }
 
 fn used(watch: &Watch<'_>, line: &Line) -> HolderView {
@@ -96,6 +153,7 @@ fn used(watch: &Watch<'_>, line: &Line) -> HolderView {
     });
     HolderView {
         unit: line.unit,
+        owner: line.holder.owner().cloned(),
         key: format!("{:?} {}", line.holder, line.role),
         place: place(watch.inventory(), line.unit),
         who,
@@ -108,6 +166,8 @@ fn used(watch: &Watch<'_>, line: &Line) -> HolderView {
         is_at_odds: line.standing == Standing::NotEntitled,
         processes: processes.collect(),
         history: Shown::default(),
+        held: None,
+        metered: None,
         facts: facts(watch, line),
     }
 }
@@ -129,7 +189,7 @@ const fn mark(of: &EngineUse) -> &'static str {
 }
 
 /// What people call an owner, and what it belongs to.
-fn names(watch: &Watch<'_>, owner: &Owner) -> (String, String) {
+pub fn names(watch: &Watch<'_>, owner: &Owner) -> (String, String) {
     let labels = watch.facts(owner).map(|facts| &facts.labels);
     let name = |label: Option<&Known<Label>>| label?.value().map(ToString::to_string);
     let who = name(labels.map(|of| &of.container));
