@@ -54,6 +54,8 @@ impl Site {
             ends: None,
             cgroup,
             uses: vec![of],
+            descriptors: Vec::new(),
+            threads: Vec::new(),
         }];
         let world = World::new(machine);
         let tree = world.write_tree(&folder).unwrap();

@@ -69,6 +69,13 @@ impl Machine {
         }
     }
 
+    /// True where each tile has memory quotas of its own.
+    pub(crate) fn quotas_by_tile(&self, gpu: usize) -> bool {
+        let silicon = self.gpus.get(gpu).map(|gpu| &gpu.silicon);
+        matches!(silicon, Some(Silicon::Intel(intel))
+            if intel.driver == crate::gpu::IntelDriver::I915Prelim && intel.tiles.len() > 1)
+    }
+
     /// Sets a quota of a virtual function, there or not.
     pub(crate) fn set_quota(
         &mut self,
@@ -77,8 +84,8 @@ impl Machine {
         quota: Quota,
         value: u64,
     ) -> Result<(), ModeRefusal> {
+        let is_apart = self.quotas_by_tile(gpu);
         let (_, memory, intel) = spec(self, gpu)?;
-        let is_apart = intel.driver == crate::gpu::IntelDriver::I915Prelim && intel.tiles.len() > 1;
         let room = |tile: usize| match intel.tiles.get(tile) {
             Some(of) if is_apart => of.memory.get(),
             _ => memory.get(),

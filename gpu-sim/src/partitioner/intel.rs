@@ -151,8 +151,13 @@ fn refused(unit: UnitId, refusal: ModeRefusal) -> Refusal {
 /// Sets what is said of a function.
 fn set(machine: &mut Machine, gpu: usize, number: u32, quota: &VfQuota) -> Result<(), ModeRefusal> {
     use crate::intel::Quota::{ExecQuantum, Memory, PreemptTimeout, Priority};
+    // Where each tile has its own, each has half; the first has what is left over.
+    let tiles = if machine.quotas_by_tile(gpu) { 2 } else { 1 };
+    let memory = quota.memory.map(Bytes::get);
+    let (first, second) = (memory.map(|all| all - all / 2 * (tiles - 1)), memory.map(|all| all / 2));
     let values = [
-        (Memory, quota.memory.map(Bytes::get)),
+        (Memory(0), first),
+        (Memory(1), second.filter(|_| tiles == 2)),
         (ExecQuantum, quota.exec_quantum_ms.map(u64::from)),
         (PreemptTimeout, quota.preempt_timeout_us.map(u64::from)),
         (Priority, quota.priority.map(u64::from)),
