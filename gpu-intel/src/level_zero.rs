@@ -153,13 +153,9 @@ impl LevelZero {
         now: BootTime,
         reading: &mut Reading,
     ) -> bool {
-        let found = self.found();
-        let Some(device) = found.devices.iter().find(|device| device.address == address) else {
-            return false;
-        };
-        let (library, work) = (&self.library, &self.work);
-        Reader { library, device, tile, wanted, now, work }.read(reading);
-        true
+        self.of(address, |library, device| {
+            Reader { library, device, tile, wanted, now, work: &self.work }.read(reading);
+        })
     }
 
     /// The same of a virtual function, by its number from 1. A driver whose tables are older than the
@@ -172,12 +168,16 @@ impl LevelZero {
         now: BootTime,
         reading: &mut Reading,
     ) -> bool {
+        self.of(address, |library, device| {
+            let reader = Reader { library, device, tile: None, wanted, now, work: &self.work };
+            reader.read_function(number, reading);
+        })
+    }
+
+    /// Does something with a device; false where it is not here.
+    fn of(&self, address: PciAddress, act: impl FnOnce(&Library, &Device)) -> bool {
         let found = self.found();
-        let Some(device) = found.devices.iter().find(|device| device.address == address) else {
-            return false;
-        };
-        let (library, work) = (&self.library, &self.work);
-        Reader { library, device, tile: None, wanted, now, work }.read_function(number, reading);
-        true
+        let device = found.devices.iter().find(|device| device.address == address);
+        device.map(|device| act(&self.library, device)).is_some()
     }
 }

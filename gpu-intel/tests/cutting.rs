@@ -21,7 +21,7 @@ use gpu_sim::{
 #[path = "common/machine.rs"]
 mod machine;
 
-use machine::{Folder, half, process};
+use machine::{Folder, half, one, process};
 
 const DRIVERS: [IntelDriver; 2] = [IntelDriver::Xe, IntelDriver::I915Prelim];
 
@@ -115,17 +115,6 @@ fn spec(of: &VfQuota) -> FunctionSpec {
     spec.preempt_timeout_us = of.preempt_timeout_us;
     spec.priority = of.priority.map(|n| [Priority::Low, Priority::Normal, Priority::High][n as usize]);
     spec
-}
-
-/// One GPU on the driver, idle, that can have eight virtual functions.
-fn one(driver: IntelDriver) -> Machine {
-    let preset = if driver == IntelDriver::Xe { "b60-2" } else { "flex-170-2" };
-    let mut machine = Machine::preset(preset).unwrap();
-    machine.gpus.truncate(1);
-    machine.workloads.clear();
-    let Silicon::Intel(intel) = &mut machine.gpus[0].silicon else { panic!() };
-    (intel.driver, intel.total_vfs) = (driver, 8);
-    machine
 }
 
 fn in_process(machine: Machine) -> InProcess {

@@ -19,7 +19,7 @@ use gpu_sim::{IntelDriver, Machine, ModeRefusal, Part, Silicon, Tree, UseKind, W
 #[path = "common/machine.rs"]
 mod machine;
 
-use machine::{Folder, half, process};
+use machine::{Folder, half, one, process};
 
 /// The driver behind a tree: does what is written into its files before the write ends, until it is
 /// dropped. Nothing runs beside the test.
@@ -120,16 +120,6 @@ impl Node {
         let parts = device.partitions.iter().filter(|part| part.kind() == PartitionKind::VIRTUAL_FUNCTION);
         parts.filter_map(|part| part.memory_total.value().copied()).collect()
     }
-}
-
-fn one(driver: IntelDriver) -> Machine {
-    let preset = if driver == IntelDriver::Xe { "b60-2" } else { "flex-170-2" };
-    let mut machine = Machine::preset(preset).unwrap();
-    machine.gpus.truncate(1);
-    machine.workloads.clear();
-    let Silicon::Intel(intel) = &mut machine.gpus[0].silicon else { panic!() };
-    (intel.driver, intel.total_vfs) = (driver, 8);
-    machine
 }
 
 const EPERM: i32 = 1;

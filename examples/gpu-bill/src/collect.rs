@@ -3,13 +3,14 @@
 use std::error::Error;
 use std::time::Duration;
 
-use gpu_accounting::meter::{Held, Meter, Moment, Observation, Rules, Statement};
-use gpu_accounting::{BootTime, Count, Inventory, Node, Watch};
+use gpu_accounting::meter::{Held, Meter, Moment, Observation, Statement};
+use gpu_accounting::{BootTime, Node, Watch};
 
 use crate::args::Collect;
 use crate::ending::Ending;
 use crate::file::Out;
 use crate::holders::Holders;
+use crate::slices;
 use crate::source::{Passed, Source};
 
 pub fn collect(args: &Collect) -> Result<(), Box<dyn Error>> {
@@ -33,7 +34,7 @@ pub fn collect(args: &Collect) -> Result<(), Box<dyn Error>> {
             eprintln!("gpu-bill: {}: {}", of.vendor, of.outcome);
         }
     }
-    let rules = with_slices(args.rules.clone(), &source.node, &inventory);
+    let rules = slices::known(args.rules.clone(), &source.node, &inventory);
     let rules = rules.longest_step(gpu_accounting::Nanoseconds(nanoseconds(args.every).saturating_mul(5)));
     let meter = Meter::new(source.name, rules);
     let mut watch = source.node.watch();
@@ -135,23 +136,6 @@ fn resume(source: &Source, before: &[Statement], ending: &Ending) -> bool {
     let last = spans.filter(|span| span.boot == boot).map(|span| span.to).max().unwrap_or(BootTime(0));
     let time = Duration::from_nanos(last.since(source.node.clock().boot_now()).get());
     matches!(source.wait(time, ending), Passed::Told)
-}
-
-/// How many slices devices have, as their drivers tell who would cut them: what an instance is a part
-/// of where nobody tells how many compute units the device has.
-fn with_slices(rules: Rules, node: &Node, inventory: &Inventory) -> Rules {
-    let unknown = inventory.devices().filter(|device| device.compute_units.value().is_none());
-    unknown.fold(rules, |rules, device| {
-        let board = node.partitioner(device.id).ok().and_then(|cutter| cutter.board(device.id).ok());
-        let slices = board.and_then(|board| {
-            let dimensions = board.geometry.dimensions();
-            dimensions.iter().find(|of| of.name == "compute slices").map(|of| of.capacity)
-        });
-        match slices {
-            Some(slices) => rules.device_slices(device.id, Count(slices)),
-            None => rules,
-        }
-    })
 }
 
 fn nanoseconds(time: Duration) -> u64 {

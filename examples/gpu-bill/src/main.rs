@@ -31,6 +31,8 @@ mod period;
 mod roots;
 #[path = "../../shared/simulated.rs"]
 mod simulated;
+#[path = "../../shared/slices.rs"]
+mod slices;
 mod source;
 #[path = "../../shared/table.rs"]
 mod table;

@@ -5,6 +5,8 @@ mod given;
 pub mod holder;
 pub mod ledger;
 pub mod meter;
+#[path = "../../shared/slices.rs"]
+mod slices;
 pub mod slots;
 pub mod trace;
 pub mod unit;

@@ -11,7 +11,7 @@ use gpu_core::{
     Sweep, SweepRequest, Sweeper,
 };
 use gpu_host::{ProcSweeper, Roots};
-use gpu_sim::{Curve, Machine, Part, Tree, Use, UseKind, Workload, World};
+use gpu_sim::{Curve, IntelDriver, Machine, Part, Silicon, Tree, Use, UseKind, Workload, World};
 
 /// A folder that goes away with the test.
 pub struct Folder(pub PathBuf);
@@ -106,4 +106,15 @@ impl Written {
 
 pub fn of(sample: &Sample, pid: u32) -> Vec<ProcessReading> {
     sample.processes.iter().filter(|process| process.pid == Pid(pid)).copied().collect()
+}
+
+/// One GPU on the driver, idle, that can have eight virtual functions.
+pub fn one(driver: IntelDriver) -> Machine {
+    let preset = if driver == IntelDriver::Xe { "b60-2" } else { "flex-170-2" };
+    let mut machine = Machine::preset(preset).unwrap();
+    machine.gpus.truncate(1);
+    machine.workloads.clear();
+    let Silicon::Intel(intel) = &mut machine.gpus[0].silicon else { panic!() };
+    (intel.driver, intel.total_vfs) = (driver, 8);
+    machine
 }

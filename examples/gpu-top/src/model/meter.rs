@@ -8,11 +8,12 @@ use gpu_accounting::ledger::NodeName;
 use gpu_accounting::meter::{
     Account, Dimension, Gap, Held, IdlePower, Meter, Metered, Moment, Observation, Part, Rules, Statement,
 };
-use gpu_accounting::{Absence, Bytes, Count, DeviceId, Inventory, Nanoseconds, Node, Owner, UnitId, Watch};
+use gpu_accounting::{Absence, Bytes, DeviceId, Inventory, Nanoseconds, Node, Owner, UnitId, Watch};
 
 use super::given;
 use super::holder::names;
 use super::ledger::{is_same, touches};
+use super::slices;
 use super::unit::{Cell, place};
 use crate::text::percent;
 
@@ -298,19 +299,7 @@ fn rules(node: &Node, inventory: &Inventory, every: Duration) -> Rules {
     let every = Nanoseconds(u64::try_from(every.as_nanos()).unwrap_or(u64::MAX).saturating_mul(5));
     let rules = Rules::new().idle_power(IdlePower::ToHolders);
     let longest = rules.longest_step.max(every);
-    let unknown = inventory.devices().filter(|device| device.compute_units.value().is_none());
-    // What an instance is a part of, where nobody tells how many compute units the device has.
-    unknown.fold(rules.longest_step(longest), |rules, device| {
-        let board = node.partitioner(device.id).ok().and_then(|cutter| cutter.board(device.id).ok());
-        let slices = board.and_then(|board| {
-            let dimensions = board.geometry.dimensions();
-            dimensions.iter().find(|of| of.name == "compute slices").map(|of| of.capacity)
-        });
-        match slices {
-            Some(slices) => rules.device_slices(device.id, Count(slices)),
-            None => rules,
-        }
-    })
+    slices::known(rules.longest_step(longest), node, inventory)
 }
 
 /// Whether the owner was seen to be there: what is only held is no use.
